@@ -1,0 +1,25 @@
+//! The words every part of Driftline shares.
+//!
+//! This crate has no logic beyond keeping its own types valid: event time, the layout of a model's
+//! columns, one decoded row, why a record did not count, what a closed window says, and what an alert
+//! says. Everything here is plain data; nothing here reads a clock or does IO.
+#![deny(missing_docs)]
+
+mod time;
+mod drop_reason;
+mod layout;
+mod row;
+mod source;
+mod report;
+mod alert;
+
+pub use alert::{AlertEvent, AlertKind, AlertStatus, Evidence, Severity};
+pub use drop_reason::{DropReason, RejectKind};
+pub use layout::{Catalog, CatalogError, Column, ColumnKind, ColumnRole, Layout, LayoutId};
+pub use report::{
+    Comparison, Quality, SampleSize, SeriesKey, SeriesState, Statistic, StatisticValue, WindowReport,
+    WindowSpan,
+};
+pub use row::{Row, TextRange, Value};
+pub use source::{OffsetRange, SourcePartition};
+pub use time::{ParseTimestampError, Timestamp};
