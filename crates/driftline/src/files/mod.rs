@@ -1,0 +1,1 @@
+//! Readers of CSV, JSON-lines and Parquet files.
