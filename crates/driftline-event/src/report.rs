@@ -29,8 +29,10 @@ macro_rules! statistics {
 statistics! {
     /// Kolmogorov–Smirnov distance, 0 to 1; numeric columns only.
     KolmogorovSmirnov = "ks";
-    /// Wasserstein-1 distance divided by the reference's interquartile range; numeric columns only.
+    /// Wasserstein-1 distance in the column's own units; numeric columns only.
     Wasserstein = "wasserstein";
+    /// Wasserstein-1 distance divided by the reference's standard deviation; numeric columns only.
+    WassersteinNormalised = "wasserstein_normalised";
     /// Population stability index, natural logarithm, 0 upwards.
     Psi = "psi";
     /// Jensen–Shannon distance: square root of the base-2 divergence, 0 to 1.
