@@ -1,0 +1,368 @@
+//! From reports to at most so many series.
+//!
+//! Each model may have [`series_per_model_max`](TelemetryOptions::series_per_model_max) series and all
+//! models together [`series_max`](TelemetryOptions::series_max), which small models are served from first.
+//! A model over its share keeps its window totals, its outputs and the features with the highest scores
+//! (relative to their thresholds); the others are folded into `feature="__other__"`, whose score, flag and
+//! ratios are the largest among them. What is folded or left out is counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use driftline_event::{ColumnRole, Statistic, WindowReport};
+
+use crate::catalogue::{self as c, Metric};
+use crate::{OTHER, TelemetryOptions, label_value};
+
+/// The metrics that are built here; a [`Sample`]'s metric is an index into them.
+pub(crate) const METRICS: [Metric; 19] = [
+    c::DRIFT_SCORE,
+    c::DRIFT_THRESHOLD,
+    c::DRIFT_DETECTED,
+    c::DRIFT_P_VALUE,
+    c::FEATURE_MISSING,
+    c::FEATURE_INVALID,
+    c::FEATURE_OUT_OF_RANGE,
+    c::FEATURE_UNSEEN,
+    c::PREDICTION_SCORE,
+    c::PREDICTION_THRESHOLD,
+    c::PREDICTION_DETECTED,
+    c::PREDICTION_P_VALUE,
+    c::PREDICTION_MISSING,
+    c::PREDICTION_INVALID,
+    c::PREDICTION_OUT_OF_RANGE,
+    c::PREDICTION_UNSEEN,
+    c::SEGMENT_SCORE,
+    c::WINDOW_EVENTS,
+    c::WINDOW_END,
+];
+const SCORE: usize = 0;
+const THRESHOLD: usize = 1;
+const DETECTED: usize = 2;
+const P_VALUE: usize = 3;
+const MISSING: usize = 4;
+/// Where the outputs' metrics begin; they stand in the features' order.
+const OUTPUT: usize = 8;
+const SEGMENT_SCORE: usize = 16;
+const WINDOW_EVENTS: usize = 17;
+const WINDOW_END: usize = 18;
+
+/// One series' value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sample {
+    pub(crate) metric: usize,
+    pub(crate) labels: Vec<String>,
+    pub(crate) value: f64,
+}
+
+/// What one scrape gets.
+#[derive(Debug, Default)]
+pub(crate) struct Exposition {
+    /// In the order of [`METRICS`] and of their labels, each label set once.
+    pub(crate) samples: Vec<Sample>,
+    /// Series folded or left out, by model; every model is there.
+    pub(crate) dropped: BTreeMap<String, u64>,
+}
+
+/// Builds the series of all models within the budget.
+pub(crate) fn expose(reports: &[Arc<WindowReport>], options: &TelemetryOptions) -> Exposition {
+    let mut models: BTreeMap<&str, Vec<&WindowReport>> = BTreeMap::new();
+    for report in reports {
+        models.entry(&report.series.model).or_default().push(report);
+    }
+    let mut plans: Vec<Plan> = models
+        .into_iter()
+        .map(|(m, r)| Plan::new(m, &r, options))
+        .collect();
+    plans.sort_by(|a, b| {
+        a.demand()
+            .cmp(&b.demand())
+            .then_with(|| a.model.cmp(&b.model))
+    });
+
+    let mut exposition = Exposition::default();
+    let mut series = BTreeMap::new();
+    let (mut left, mut waiting) = (options.series_max, plans.len());
+    for plan in plans {
+        let share = options.series_per_model_max.min(left / waiting);
+        let (samples, mut dropped) = plan.fit(share);
+        left -= samples.len();
+        waiting -= 1;
+        let model = plan.model.clone();
+        for sample in samples {
+            dropped += merge(&mut series, sample);
+        }
+        *exposition.dropped.entry(model).or_default() += dropped;
+    }
+    let sample = |((metric, labels), value)| Sample {
+        metric,
+        labels,
+        value,
+    };
+    exposition.samples = series.into_iter().map(sample).collect();
+    exposition
+}
+
+/// Adds a sample; where its label set is taken, the value that says "drift" louder stays. One if taken.
+fn merge(into: &mut BTreeMap<(usize, Vec<String>), f64>, sample: Sample) -> u64 {
+    let least = matches!(sample.metric, P_VALUE | THRESHOLD)
+        || sample.metric == OUTPUT + P_VALUE
+        || sample.metric == OUTPUT + THRESHOLD;
+    match into.entry((sample.metric, sample.labels)) {
+        std::collections::btree_map::Entry::Vacant(vacant) => {
+            vacant.insert(sample.value);
+            0
+        }
+        std::collections::btree_map::Entry::Occupied(mut taken) => {
+            let old = *taken.get();
+            taken.insert(if least {
+                old.min(sample.value)
+            } else {
+                old.max(sample.value)
+            });
+            1
+        }
+    }
+}
+
+/// A column of one version and segment with all its windows: kept or folded as a whole.
+#[derive(Debug, Default)]
+struct Subject {
+    samples: Vec<Sample>,
+    /// The highest score relative to its threshold.
+    weight: f64,
+}
+
+/// In the order in which subjects are kept: outputs, features, segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Output,
+    Feature,
+    Segment,
+}
+
+type SubjectKey = (Rank, String, String, Option<String>);
+
+#[derive(Debug)]
+struct Plan {
+    model: String,
+    totals: Vec<Sample>,
+    /// In the order in which they are kept.
+    subjects: Vec<(SubjectKey, Subject)>,
+}
+
+impl Plan {
+    fn new(model: &str, reports: &[&WindowReport], options: &TelemetryOptions) -> Self {
+        let mut totals = BTreeMap::new();
+        let mut subjects: BTreeMap<SubjectKey, Subject> = BTreeMap::new();
+        for report in reports {
+            let key = &report.series;
+            let rank = match (&key.segment, key.role) {
+                (Some(_), _) if !options.segments => continue,
+                (Some(_), _) => Rank::Segment,
+                (None, ColumnRole::Output) => Rank::Output,
+                (None, ColumnRole::Feature) => Rank::Feature,
+            };
+            if rank != Rank::Segment {
+                window_totals(report, &mut totals);
+            }
+            let id = (
+                rank,
+                key.version.clone(),
+                key.feature.clone(),
+                key.segment.clone(),
+            );
+            let subject = subjects.entry(id).or_default();
+            subject.weight = subject.weight.max(weight(report));
+            column_samples(report, rank, options, &mut subject.samples);
+        }
+        let mut subjects: Vec<_> = subjects.into_iter().collect();
+        subjects.sort_by(|((rank_a, ..), a), ((rank_b, ..), b)| {
+            rank_a.cmp(rank_b).then(b.weight.total_cmp(&a.weight))
+        });
+        let totals = totals.into_iter();
+        let totals = totals
+            .map(|((metric, labels), value)| Sample {
+                metric,
+                labels,
+                value,
+            })
+            .collect();
+        Self {
+            model: model.to_owned(),
+            totals,
+            subjects,
+        }
+    }
+
+    fn demand(&self) -> usize {
+        self.totals.len()
+            + self
+                .subjects
+                .iter()
+                .map(|(_, s)| s.samples.len())
+                .sum::<usize>()
+    }
+
+    /// At most `share` samples, and how many were folded or left out.
+    fn fit(&self, share: usize) -> (Vec<Sample>, u64) {
+        let demand = self.demand();
+        let mut kept = self.totals.clone();
+        let mut other = BTreeMap::new();
+        // Room for `__other__` is set aside for all that might be folded, not only for what will be.
+        let reserve = if demand > share {
+            self.foldable().len()
+        } else {
+            0
+        };
+        let mut folding = false;
+        for ((rank, ..), subject) in &self.subjects {
+            folding |= kept.len() + subject.samples.len() + reserve > share;
+            if !folding {
+                kept.extend(subject.samples.iter().cloned());
+            } else if *rank == Rank::Feature {
+                for folded in subject.samples.iter().filter_map(Sample::folded) {
+                    merge(&mut other, folded);
+                }
+            }
+        }
+        let whole = kept.len();
+        kept.extend(other.into_iter().map(|((metric, labels), value)| Sample {
+            metric,
+            labels,
+            value,
+        }));
+        kept.truncate(share);
+        (kept, (demand.saturating_sub(whole.min(share))) as u64)
+    }
+
+    fn foldable(&self) -> BTreeSet<(usize, Vec<String>)> {
+        let features = self
+            .subjects
+            .iter()
+            .filter(|((rank, ..), _)| *rank == Rank::Feature);
+        let samples = features.flat_map(|(_, s)| s.samples.iter().filter_map(Sample::folded));
+        samples.map(|s| (s.metric, s.labels)).collect()
+    }
+}
+
+impl Sample {
+    /// The same under `feature="__other__"`; none for what has no meaning over several features.
+    fn folded(&self) -> Option<Self> {
+        if self.metric >= OUTPUT || matches!(self.metric, THRESHOLD | P_VALUE) {
+            return None;
+        }
+        let mut folded = self.clone();
+        if let Some(feature) = folded.labels.get_mut(2) {
+            OTHER.clone_into(feature);
+        }
+        Some(folded)
+    }
+}
+
+/// How loudly a report says "drift": the highest ratio of a statistic to its threshold, else the distance.
+fn weight(report: &WindowReport) -> f64 {
+    let against = report
+        .evidence
+        .iter()
+        .filter(|c| c.threshold > 0.0 && c.enough_data);
+    let ratio = against
+        .map(|c| c.value / c.threshold)
+        .filter(|r| r.is_finite())
+        .fold(0.0, f64::max);
+    let distance = report
+        .value(Statistic::JensenShannon)
+        .filter(|v| v.is_finite())
+        .unwrap_or(0.0);
+    // A distance is at most one, so a rule that holds always comes first.
+    ratio.max(distance * 0.5)
+}
+
+fn window_totals(report: &WindowReport, totals: &mut BTreeMap<(usize, Vec<String>), f64>) {
+    let key = &report.series;
+    let labels =
+        [&key.model, &key.version, &report.window.name].map(|l| label_value(l).into_owned());
+    let values = [
+        (WINDOW_EVENTS, report.window.events as f64),
+        (WINDOW_END, report.window.end.as_seconds_f64()),
+    ];
+    for (metric, value) in values {
+        let total = totals.entry((metric, labels.to_vec())).or_insert(value);
+        *total = total.max(value);
+    }
+}
+
+fn column_samples(
+    report: &WindowReport,
+    rank: Rank,
+    options: &TelemetryOptions,
+    out: &mut Vec<Sample>,
+) {
+    let key = &report.series;
+    let base = [&key.model, &key.version, &key.feature].map(|l| label_value(l).into_owned());
+    let window = label_value(&report.window.name).into_owned();
+    let of_role = if rank == Rank::Output { OUTPUT } else { 0 };
+    let mut push = |metric: usize, detector: Option<Statistic>, value: f64| {
+        let mut labels = base.to_vec();
+        if let (Rank::Segment, Some(segment)) = (rank, &key.segment) {
+            labels.insert(2, label_value(segment).into_owned());
+        }
+        labels.extend(detector.map(|d| d.as_str().to_owned()));
+        labels.push(window.clone());
+        if value.is_finite() {
+            out.push(Sample {
+                metric,
+                labels,
+                value,
+            });
+        }
+    };
+    let mut rules: BTreeMap<Statistic, (f64, bool)> = BTreeMap::new();
+    for rule in &report.evidence {
+        let (threshold, holds) = rules
+            .entry(rule.statistic)
+            .or_insert((f64::INFINITY, false));
+        *threshold = threshold.min(rule.threshold);
+        *holds |= rule.enough_data && rule.exceeded;
+    }
+    for s in &report.statistics {
+        let detector = s.statistic;
+        let shown = options.detectors.contains(&detector) || rules.contains_key(&detector);
+        match ratio_offset(detector) {
+            _ if rank == Rank::Segment => {
+                if shown && !detector.is_quality() {
+                    push(SEGMENT_SCORE, Some(detector), s.value);
+                }
+            }
+            Some(offset) => push(of_role + MISSING + offset, None, s.value),
+            None if shown => {
+                push(of_role + SCORE, Some(detector), s.value);
+                if let Some(p) = s.p_value {
+                    push(of_role + P_VALUE, Some(detector), p);
+                }
+            }
+            None => {}
+        }
+    }
+    if rank != Rank::Segment {
+        for (detector, (threshold, holds)) in rules {
+            push(of_role + THRESHOLD, Some(detector), threshold);
+            push(
+                of_role + DETECTED,
+                Some(detector),
+                f64::from(u8::from(holds)),
+            );
+        }
+    }
+}
+
+/// The place of a quality statistic among the ratio metrics.
+const fn ratio_offset(statistic: Statistic) -> Option<usize> {
+    match statistic {
+        Statistic::MissingRatio => Some(0),
+        Statistic::InvalidRatio => Some(1),
+        Statistic::OutOfRangeRatio => Some(2),
+        Statistic::UnseenRatio => Some(3),
+        _ => None,
+    }
+}
