@@ -1,1 +1,13 @@
-//! Placeholder.
+//! Drift statistics: two summaries, or two samples, in; a statistic and its p-value out.
+//!
+//! - [`binned`] compares two rows of counts over the same bins or categories. It is what a running monitor
+//!   calls each time a window closes: linear in the number of bins, whatever the number of events.
+//! - [`sample`] compares two samples value by value, with the exact and asymptotic two-sample tests that a
+//!   notebook would call. It is what `driftline compare` prints.
+//!
+//! Everything is a pure function of its arguments. Empty input is `None` or an error, never a panic, and no
+//! result is NaN.
+#![deny(missing_docs)]
+
+pub mod binned;
+mod distribution;
