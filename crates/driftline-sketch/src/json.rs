@@ -1,0 +1,343 @@
+//! A reference profile as JSON.
+
+use driftline_event::{Column, ColumnKind};
+use serde::{Deserialize, Serialize};
+
+use crate::codec;
+use crate::moments::Grid;
+use crate::{
+    CategoricalProfile, CategoricalSummary, ColumnProfile, NumericProfile, NumericSummary,
+    ProfiledColumn, ReferenceProfile,
+};
+
+/// The version of the JSON that this code reads and writes.
+const FORMAT: u32 = 1;
+const CELLS_MAX: usize = 8_192;
+const SAMPLE_MAX: usize = 1_024;
+
+/// Why a text is not a reference profile.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// Not the JSON of a profile.
+    #[error("not a reference profile: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Written by another version of this program.
+    #[error("reference format {found} is not known here, only {FORMAT} is")]
+    Format {
+        /// The format found.
+        found: u32,
+    },
+    /// A column that cannot be.
+    #[error("column `{column}`: {what}")]
+    Column {
+        /// The column's name.
+        column: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The content does not have the id that it claims.
+    #[error(
+        "the content's id is {actual}, not {claimed}: the reference was changed by hand or damaged"
+    )]
+    Id {
+        /// The id in the text.
+        claimed: String,
+        /// The id of the content.
+        actual: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct FormatOnly {
+    format: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    format: u32,
+    id: String,
+    model: String,
+    version: String,
+    #[serde(default)]
+    source: String,
+    rows: u64,
+    columns: Vec<DocumentColumn>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DocumentColumn {
+    column: Column,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    numeric: Option<Numeric>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    categorical: Option<Categorical>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Numeric {
+    /// Without the last one, +∞.
+    upper_bounds: Vec<f64>,
+    range: Option<(f64, f64)>,
+    centre: f64,
+    scale_exponent: i32,
+    counts: Vec<u64>,
+    missing: u64,
+    nan: u64,
+    positive_infinity: u64,
+    negative_infinity: u64,
+    wrong_type: u64,
+    clamped: u64,
+    /// JSON numbers end at 64 bits.
+    sum: String,
+    sum_of_squares: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Categorical {
+    top: Vec<String>,
+    /// Hexadecimal hashes, ascending.
+    rest: Vec<String>,
+    distinct: u64,
+    singletons: u64,
+    distinct_sample: usize,
+    counts: Vec<u64>,
+    unseen: u64,
+    missing: u64,
+    wrong_type: u64,
+}
+
+impl ReferenceProfile {
+    /// The profile as JSON, with which [`ReferenceProfile::from_json`] gives the same profile again, bit for bit.
+    pub fn to_json(&self) -> String {
+        let columns = self
+            .columns
+            .iter()
+            .map(|ProfiledColumn { column, profile }| {
+                let (numeric, categorical) = match profile {
+                    ColumnProfile::Numeric(profile) => (Some(Numeric::from(profile)), None),
+                    ColumnProfile::Categorical(profile) => (None, Some(Categorical::from(profile))),
+                };
+                DocumentColumn {
+                    column: column.clone(),
+                    numeric,
+                    categorical,
+                }
+            });
+        let document = Document {
+            format: FORMAT,
+            id: self.id().to_owned(),
+            model: self.model.clone(),
+            version: self.version.clone(),
+            source: self.source.clone(),
+            rows: self.rows,
+            columns: columns.collect(),
+        };
+        serde_json::to_string(&document).expect("plain data with text keys always has a JSON form")
+    }
+
+    /// Reads a profile.
+    ///
+    /// # Errors
+    /// When the text is not JSON, is of another format version, contradicts itself, or is not what its id says.
+    pub fn from_json(text: &str) -> Result<Self, ProfileError> {
+        // The format comes first: another version's fields need not be known here.
+        let FormatOnly { format } = serde_json::from_str(text)?;
+        if format != FORMAT {
+            return Err(ProfileError::Format { found: format });
+        }
+        let document: Document = serde_json::from_str(text)?;
+        let rows = document.rows;
+        let mut columns: Vec<ProfiledColumn> = Vec::new();
+        for DocumentColumn {
+            column,
+            numeric,
+            categorical,
+        } in document.columns
+        {
+            let fail = |what| ProfileError::Column {
+                column: column.name.clone(),
+                what,
+            };
+            if columns
+                .iter()
+                .any(|c| c.column.role == column.role && c.column.name == column.name)
+            {
+                return Err(fail("it is given twice"));
+            }
+            let profile = match (column.kind, numeric, categorical) {
+                (ColumnKind::Numeric, Some(numeric), None) => {
+                    numeric.checked(rows).map(ColumnProfile::Numeric)
+                }
+                (ColumnKind::Categorical, None, Some(categorical)) => {
+                    categorical.checked(rows).map(ColumnProfile::Categorical)
+                }
+                _ => Err("it needs the counts of its kind and no others"),
+            };
+            let profile = profile.map_err(fail)?;
+            columns.push(ProfiledColumn { column, profile });
+        }
+        let Document {
+            id: claimed,
+            model,
+            version,
+            source,
+            ..
+        } = document;
+        let profile = Self::assemble(model, version, source, rows, columns);
+        if profile.id() != claimed {
+            return Err(ProfileError::Id {
+                claimed,
+                actual: profile.id().to_owned(),
+            });
+        }
+        Ok(profile)
+    }
+}
+
+impl From<&NumericProfile> for Numeric {
+    fn from(profile: &NumericProfile) -> Self {
+        let reference = profile.reference();
+        let (_, finite) = profile
+            .upper_bounds()
+            .split_last()
+            .expect("the last bound is infinite");
+        Self {
+            upper_bounds: finite.to_vec(),
+            range: profile.range,
+            centre: profile.grid.centre(),
+            scale_exponent: profile.grid.exponent(),
+            counts: reference.counts.clone(),
+            missing: reference.missing,
+            nan: reference.nan,
+            positive_infinity: reference.positive_infinity,
+            negative_infinity: reference.negative_infinity,
+            wrong_type: reference.wrong_type,
+            clamped: reference.clamped,
+            sum: reference.sum.to_string(),
+            sum_of_squares: reference.sum_of_squares.to_string(),
+        }
+    }
+}
+
+impl Numeric {
+    fn checked(self, rows: u64) -> Result<NumericProfile, &'static str> {
+        let mut upper = self.upper_bounds;
+        if !upper.is_sorted_by(|a, b| a < b)
+            || upper.iter().any(|b| !(-f64::MAX..f64::MAX).contains(b))
+        {
+            return Err("its bounds are not finite and ascending");
+        }
+        upper.iter_mut().for_each(|bound| *bound += 0.0);
+        upper.push(f64::INFINITY);
+        if upper.len() > CELLS_MAX || self.counts.len() != upper.len() {
+            return Err("it has not one count for each bin");
+        }
+        let grid = Grid::new(self.centre, self.scale_exponent).ok_or("its grid is out of range")?;
+        let reference = NumericSummary {
+            counts: self.counts,
+            missing: self.missing,
+            nan: self.nan,
+            positive_infinity: self.positive_infinity,
+            negative_infinity: self.negative_infinity,
+            wrong_type: self.wrong_type,
+            below_min: 0,
+            above_max: 0,
+            sum: self.sum.parse().map_err(|_| "its sum is not an integer")?,
+            sum_of_squares: self
+                .sum_of_squares
+                .parse()
+                .map_err(|_| "its sum of squares is not an integer")?,
+            clamped: self.clamped,
+        };
+        codec::check_numeric(&reference).map_err(|_| "its counts contradict each other")?;
+        if reference.rows() != rows {
+            return Err("its counts do not add up to the rows");
+        }
+        let range = self
+            .range
+            .map(|(minimum, maximum)| (minimum + 0.0, maximum + 0.0));
+        let range_fits = match range {
+            Some((low, high)) => {
+                reference.valid() > 0 && low.is_finite() && high.is_finite() && low <= high
+            }
+            None => reference.valid() == 0,
+        };
+        if !range_fits {
+            return Err("its range does not fit its counts");
+        }
+        Ok(NumericProfile::assemble(upper, grid, range, reference))
+    }
+}
+
+impl From<&CategoricalProfile> for Categorical {
+    fn from(profile: &CategoricalProfile) -> Self {
+        let reference = profile.reference();
+        Self {
+            top: profile.top.clone(),
+            rest: profile
+                .rest
+                .iter()
+                .map(|hash| format!("{hash:016x}"))
+                .collect(),
+            distinct: profile.distinct(),
+            singletons: profile.singletons(),
+            distinct_sample: profile.sample_capacity,
+            counts: reference.counts.clone(),
+            unseen: reference.unseen,
+            missing: reference.missing,
+            wrong_type: reference.wrong_type,
+        }
+    }
+}
+
+impl Categorical {
+    fn checked(self, rows: u64) -> Result<CategoricalProfile, &'static str> {
+        use crate::categorical::{NAMED_BYTES_MAX, REST_MAX};
+        if self.counts.len() > CELLS_MAX
+            || self.distinct_sample > SAMPLE_MAX
+            || self.rest.len() > REST_MAX
+        {
+            return Err("it is larger than any profile can be");
+        }
+        let mut names: Vec<&str> = self.top.iter().map(String::as_str).collect();
+        names.sort_unstable();
+        if !names.is_sorted_by(|a, b| a < b) || names.iter().any(|n| n.len() > NAMED_BYTES_MAX) {
+            return Err("its categories are not distinct and short");
+        }
+        let hash = |text: &String| {
+            u64::from_str_radix(text, 16)
+                .ok()
+                .filter(|h| format!("{h:016x}") == *text)
+        };
+        let rest: Option<Vec<u64>> = self.rest.iter().map(hash).collect();
+        let rest = rest
+            .filter(|rest| rest.is_sorted_by(|a, b| a < b))
+            .ok_or("its hashes are not ascending")?;
+        let shared = self.counts.len().checked_sub(self.top.len());
+        let buckets = shared.filter(|shared| (*shared == 0) == rest.is_empty());
+        let buckets = buckets.ok_or("it has not one count for each category")?;
+        let mut profile =
+            CategoricalProfile::assemble(self.top, rest, buckets, self.distinct_sample);
+        let reference = CategoricalSummary {
+            counts: self.counts,
+            unseen: self.unseen,
+            missing: self.missing,
+            wrong_type: self.wrong_type,
+            ..profile.empty_summary()
+        };
+        codec::check_categorical(&reference).map_err(|_| "its counts contradict each other")?;
+        if reference.rows() != rows {
+            return Err("its counts do not add up to the rows");
+        }
+        if self.singletons > self.distinct || self.distinct > reference.valid() {
+            return Err("its distinct categories are more than its values");
+        }
+        profile.reference = reference;
+        (profile.distinct, profile.singletons) = (self.distinct, self.singletons);
+        Ok(profile)
+    }
+}

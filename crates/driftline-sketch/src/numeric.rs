@@ -1,0 +1,345 @@
+//! Numeric columns: counts in the bins of the reference's quantiles.
+
+use std::fmt;
+
+use crate::binner::Binner;
+use crate::column::{Combine, ShapeMismatch};
+use crate::moments::Grid;
+use crate::{ProfileOptions, cuts};
+
+/// Stands in a column of numbers for a value that is not there. A NaN that no arithmetic produces.
+pub const MISSING: f64 = f64::from_bits(0x7ff8_d21f_0000_0001);
+
+/// Stands in a column of numbers for a value that is no number. A NaN that no arithmetic produces.
+pub const WRONG_TYPE: f64 = f64::from_bits(0x7ff8_d21f_0000_0002);
+
+/// Whether `value` is [`MISSING`].
+pub fn is_missing(value: f64) -> bool {
+    value.to_bits() == MISSING.to_bits()
+}
+
+/// Whether `value` is [`WRONG_TYPE`].
+pub fn is_wrong_type(value: f64) -> bool {
+    value.to_bits() == WRONG_TYPE.to_bits()
+}
+
+/// A number as it came from outside: whatever NaN it is becomes the plain one, so that no event can pass a
+/// NaN for one of the sentinels.
+///
+/// ```
+/// use driftline_sketch::{MISSING, is_missing, number};
+/// assert!(is_missing(MISSING) && !is_missing(number(MISSING)));
+/// ```
+pub fn number(value: f64) -> f64 {
+    if value.is_nan() { f64::NAN } else { value }
+}
+
+/// How a numeric column is cut, and how the reference falls into the cuts.
+///
+/// Bins are `(lower, upper]`. A value that is common in the reference has a bin of its own,
+/// `(next_down(v), v]`. Values outside the reference's range count in the outer bins, and besides
+/// in [`NumericSummary::below_min`] or [`NumericSummary::above_max`].
+#[derive(Clone)]
+pub struct NumericProfile {
+    pub(crate) binner: Binner,
+    pub(crate) grid: Grid,
+    pub(crate) range: Option<(f64, f64)>,
+    pub(crate) reference: NumericSummary,
+}
+
+impl fmt::Debug for NumericProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NumericProfile")
+            .field("upper_bounds", &self.upper_bounds())
+            .field("grid", &self.grid)
+            .field("range", &self.range)
+            .field("reference", &self.reference)
+            .finish()
+    }
+}
+
+impl PartialEq for NumericProfile {
+    fn eq(&self, other: &Self) -> bool {
+        self.upper_bounds() == other.upper_bounds()
+            && self.grid == other.grid
+            && self.range == other.range
+            && self.reference == other.reference
+    }
+}
+
+impl NumericProfile {
+    /// Cuts the column and counts it. `values` may hold the sentinels, NaN and infinities.
+    pub(crate) fn build(values: &[f64], options: &ProfileOptions) -> Self {
+        let mut sorted: Vec<f64> = values
+            .iter()
+            .filter(|v| v.is_finite())
+            .map(|v| v + 0.0)
+            .collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let upper = cuts::upper_bounds(&sorted, options);
+        let at = |q: f64| {
+            sorted
+                .get(cuts::rank(q, sorted.len()))
+                .copied()
+                .unwrap_or(0.0)
+        };
+        let (median, range) = (at(0.5), (at(0.0), at(1.0)));
+        // Quartiles first: a few wild values must not coarsen the grid for all others.
+        let spread = [(0.25, 0.75), (0.05, 0.95), (0.0, 1.0)]
+            .into_iter()
+            .map(|(low, high)| (at(high) - at(low)).min(f64::MAX))
+            .find(|spread| *spread > 0.0);
+        let range = (!sorted.is_empty()).then_some(range);
+        let grid = Grid::around(median, spread.unwrap_or(0.0));
+        let mut profile = Self::assemble(upper, grid, range, NumericSummary::default());
+        let mut reference = profile.empty_summary();
+        profile.add_column(values, &mut reference);
+        profile.reference = reference;
+        profile
+    }
+
+    pub(crate) fn assemble(
+        upper: Vec<f64>,
+        grid: Grid,
+        range: Option<(f64, f64)>,
+        reference: NumericSummary,
+    ) -> Self {
+        Self {
+            binner: Binner::new(upper),
+            grid,
+            range,
+            reference,
+        }
+    }
+
+    /// How many bins there are, at least one.
+    pub fn bins(&self) -> usize {
+        self.upper_bounds().len()
+    }
+
+    /// The bins' upper bounds, strictly ascending; the last is +∞.
+    pub fn upper_bounds(&self) -> &[f64] {
+        self.binner.upper_bounds()
+    }
+
+    /// The reference's own summary.
+    pub fn reference(&self) -> &NumericSummary {
+        &self.reference
+    }
+
+    /// The reference's smallest valid value; 0 if it has none.
+    pub fn minimum(&self) -> f64 {
+        self.range.map_or(0.0, |(minimum, _)| minimum)
+    }
+
+    /// The reference's largest valid value; 0 if it has none.
+    pub fn maximum(&self) -> f64 {
+        self.range.map_or(0.0, |(_, maximum)| maximum)
+    }
+
+    /// The reference's sample standard deviation; 0 if it has fewer than two valid values.
+    pub fn standard_deviation(&self) -> f64 {
+        self.standard_deviation_of(&self.reference).unwrap_or(0.0)
+    }
+
+    /// A summary of nothing, in the shape of this profile.
+    pub fn empty_summary(&self) -> NumericSummary {
+        NumericSummary {
+            counts: vec![0; self.bins()],
+            ..NumericSummary::default()
+        }
+    }
+
+    /// Counts a column of values. The order of the values, and how they are cut into columns, makes
+    /// no difference to the summary.
+    ///
+    /// A summary with too few bins, such as the default one, is first widened to this profile's.
+    pub fn add_column(&self, values: &[f64], into: &mut NumericSummary) {
+        if into.counts.len() < self.bins() {
+            into.counts.resize(self.bins(), 0);
+        }
+        let (minimum, maximum) = self.range.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
+        for &value in values {
+            if !value.is_finite() {
+                into.add_invalid(value);
+                continue;
+            }
+            into.counts[self.binner.bin(value)] += 1;
+            into.below_min += u64::from(value < minimum);
+            into.above_max += u64::from(value > maximum);
+            let (place, clamped) = self.grid.place(value);
+            into.clamped += u64::from(clamped);
+            into.sum += i128::from(place);
+            into.sum_of_squares += u128::from(place.unsigned_abs() * place.unsigned_abs());
+        }
+    }
+
+    /// The mean of the valid values, if there are any.
+    pub fn mean(&self, summary: &NumericSummary) -> Option<f64> {
+        self.grid.mean(summary.valid(), summary.sum)
+    }
+
+    /// The sample standard deviation (n − 1) of the valid values, if there are at least two.
+    pub fn standard_deviation_of(&self, summary: &NumericSummary) -> Option<f64> {
+        self.grid
+            .standard_deviation(summary.valid(), summary.sum, summary.sum_of_squares)
+    }
+
+    /// The `q` quantile of the valid values, linear inside a bin; `None` if there are none or `q` is not
+    /// within 0 to 1.
+    ///
+    /// The outer bins end at the reference's minimum and maximum, so the answer never leaves that range: a
+    /// window that does is seen by its below-minimum and above-maximum counts.
+    pub fn quantile(&self, summary: &NumericSummary, q: f64) -> Option<f64> {
+        let n = summary.valid();
+        if n == 0 || !(0.0..=1.0).contains(&q) {
+            return None;
+        }
+        let wanted = q * n as f64;
+        let (minimum, maximum) = self.range?;
+        let mut lower = minimum;
+        let mut before = 0_u64;
+        for (bound, count) in self.upper_bounds().iter().zip(&summary.counts) {
+            let upper = bound.clamp(minimum, maximum);
+            let through = before.saturating_add(*count);
+            if *count > 0 && through as f64 >= wanted {
+                let share = ((wanted - before as f64) / *count as f64).clamp(0.0, 1.0);
+                let is_atom = upper.next_down() <= lower;
+                return Some(if is_atom {
+                    upper
+                } else {
+                    lower * (1.0 - share) + upper * share
+                });
+            }
+            before = through;
+            lower = upper;
+        }
+        Some(maximum)
+    }
+}
+
+/// What a column of numbers amounts to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NumericSummary {
+    /// Valid values by bin.
+    pub counts: Vec<u64>,
+    /// Values that were not there.
+    pub missing: u64,
+    /// Values that were not a number.
+    pub nan: u64,
+    /// Values that were +∞.
+    pub positive_infinity: u64,
+    /// Values that were −∞.
+    pub negative_infinity: u64,
+    /// Values of a type that is no number.
+    pub wrong_type: u64,
+    /// Valid values below the reference's minimum; they are in `counts` too.
+    pub below_min: u64,
+    /// Valid values above the reference's maximum; they are in `counts` too.
+    pub above_max: u64,
+    /// Sum of the valid values' places on the profile's grid.
+    pub sum: i128,
+    /// Sum of the squares of the same.
+    pub sum_of_squares: u128,
+    /// Valid values that were too far from the centre for the grid and count as its end in the sums.
+    pub clamped: u64,
+}
+
+impl NumericSummary {
+    /// How many values are in the bins.
+    pub fn valid(&self) -> u64 {
+        self.counts
+            .iter()
+            .fold(0, |n, count| n.saturating_add(*count))
+    }
+
+    /// How many values were neither missing nor a finite number.
+    pub fn invalid(&self) -> u64 {
+        [
+            self.nan,
+            self.positive_infinity,
+            self.negative_infinity,
+            self.wrong_type,
+        ]
+        .iter()
+        .fold(0, |n, count| n.saturating_add(*count))
+    }
+
+    /// How many rows this is a summary of.
+    pub fn rows(&self) -> u64 {
+        self.valid()
+            .saturating_add(self.missing)
+            .saturating_add(self.invalid())
+    }
+
+    #[cold]
+    fn add_invalid(&mut self, value: f64) {
+        let counter = if is_missing(value) {
+            &mut self.missing
+        } else if is_wrong_type(value) {
+            &mut self.wrong_type
+        } else if value.is_nan() {
+            &mut self.nan
+        } else if value > 0.0 {
+            &mut self.positive_infinity
+        } else {
+            &mut self.negative_infinity
+        };
+        *counter += 1;
+    }
+
+    /// The counters beside the bins, in the order in which they are written.
+    pub(crate) fn counters(&self) -> [u64; 8] {
+        [
+            self.missing,
+            self.nan,
+            self.positive_infinity,
+            self.negative_infinity,
+            self.wrong_type,
+            self.below_min,
+            self.above_max,
+            self.clamped,
+        ]
+    }
+
+    pub(crate) fn set_counters(&mut self, counters: [u64; 8]) {
+        [
+            self.missing,
+            self.nan,
+            self.positive_infinity,
+            self.negative_infinity,
+            self.wrong_type,
+            self.below_min,
+            self.above_max,
+            self.clamped,
+        ] = counters;
+    }
+
+    /// `self` and `other` combined by exact addition or subtraction; `self` is unchanged on error.
+    pub(crate) fn combine(&mut self, other: &Self, by: Combine) -> Result<(), ShapeMismatch> {
+        let counts = by.counts(&self.counts, &other.counts)?;
+        let mut counters = [0; 8];
+        for (to, (a, b)) in counters
+            .iter_mut()
+            .zip(self.counters().into_iter().zip(other.counters()))
+        {
+            *to = by.count(a, b)?;
+        }
+        let (sum, squares) = match by {
+            Combine::Add => (
+                self.sum.checked_add(other.sum),
+                self.sum_of_squares.checked_add(other.sum_of_squares),
+            ),
+            Combine::Subtract => (
+                self.sum.checked_sub(other.sum),
+                self.sum_of_squares.checked_sub(other.sum_of_squares),
+            ),
+        };
+        let (Some(sum), Some(sum_of_squares)) = (sum, squares) else {
+            return Err(ShapeMismatch::OutOfRange);
+        };
+        (self.sum, self.sum_of_squares, self.counts) = (sum, sum_of_squares, counts);
+        self.set_counters(counters);
+        Ok(())
+    }
+}
