@@ -1,0 +1,10 @@
+//! Avro: a writer's schema compiled to a flat program, and the cursor that runs it over messages.
+
+mod compile;
+mod cursor;
+mod program;
+
+pub use compile::SchemaError;
+pub(crate) use compile::{Bounds, compile};
+pub(crate) use cursor::run;
+pub(crate) use program::Program;
