@@ -1,0 +1,223 @@
+use std::path::Path;
+
+use super::*;
+
+const MINIMAL: &str = "\
+app: example
+kafka: {brokers: localhost:9092}
+streams: {predictions: {topic: ml.predictions.v1, format: json}}
+models:
+  - id: churn
+    versions: [{version: 1, reference: churn-1.json}]
+";
+
+fn read(text: &str) -> Result<(Config, Problems), Problems> {
+    parse(text, "c.yaml", Path::new("dir"))
+}
+
+fn problems(text: &str) -> String {
+    read(text).expect_err("the text is wrong").to_string()
+}
+
+#[test]
+fn the_documented_defaults_are_the_defaults() {
+    let (documented, warnings) = read(DEFAULT_YAML).map_err(|p| p.to_string()).unwrap();
+    assert_eq!(warnings.list, []);
+    let (minimal, _) = read(MINIMAL).map_err(|p| p.to_string()).unwrap();
+    assert_eq!(documented, minimal);
+}
+
+#[test]
+fn every_optional_section_in_the_comments_is_right_too() {
+    // Uncomments the lines that stand for sections, and expects only what they add.
+    let wanted = [
+        "sasl",
+        "  mechanism",
+        "  username",
+        "  password",
+        "tls",
+        "  ca_file",
+        "  certificate_file",
+        "  key_file",
+        "  key_password",
+        "registry",
+        "  url",
+        "  auth",
+        "  timeout",
+        "labels",
+        "  topic",
+    ];
+    let text: String = DEFAULT_YAML
+        .lines()
+        .map(|line| match line.split_once("# ") {
+            Some((indent, rest))
+                if indent.trim().is_empty()
+                    && wanted.iter().any(|w| rest.starts_with(&format!("{w}:"))) =>
+            {
+                format!("{indent}{rest}\n")
+            }
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let (config, _) = read(&text).map_err(|p| format!("{text}\n{p}")).unwrap();
+    assert!(config.kafka.sasl.is_some() && config.kafka.tls.is_some());
+    assert!(config.registry.is_some() && config.labels.is_some());
+}
+
+#[test]
+fn every_problem_is_reported_at_once_with_place_and_advice() {
+    let text = "\
+app: my app
+kafka: {broker: localhost}
+streams:
+  predictions: {topic: p, format: avrro}
+  labels: {topic: p, format: json}
+models:
+  - id: m
+    versions: []
+    pane: 7m
+    windows: [1h, 15 minutes, {size: 7m, slide: 14m}]
+    rules:
+      - {statistic: pis, treshold: 0.2, windows: [2h]}
+      - {statistic: ks, threshold: 1.5, min_events: many}
+flush: {interval: 0s}
+limits: {series_max: 0}
+http: {bind: everywhere}
+late_events: dead-letter
+";
+    let expected = "\
+c.yaml:1:1: error: app: `my app` cannot be part of a topic name
+  hint: use 1 to 100 of the characters a-z A-Z 0-9 . _ -
+";
+    let told = problems(text);
+    assert!(told.starts_with(expected), "{told}");
+    for part in [
+        "c.yaml:2:9: error: kafka.broker: unknown key `broker`\n  hint: did you mean `brokers`?",
+        "kafka.brokers: this key is missing",
+        "c.yaml:4:27: error: streams.predictions.format: `avrro` is not one of avro, avro_plain, json\n  hint: did you mean `avro`?",
+        "c.yaml:5:12: error: streams.labels.topic: the topic `p` already serves as streams.predictions.topic",
+        "models[0].versions: the model has no version",
+        "models[0].windows[0]: 1h is not a whole number of panes of 7m",
+        "c.yaml:10:19: error: models[0].windows[1]: `15 minutes` is not a duration",
+        "models[0].windows[2].slide: the slide is longer than the window",
+        "models[0].rules[0].statistic: `pis` is not a statistic\n  hint: did you mean `psi`?",
+        "models[0].rules[0].treshold: unknown key `treshold`\n  hint: did you mean `threshold`?",
+        "models[0].rules[0].threshold: this key is missing",
+        "models[0].rules[0].windows[0]: the model has no window `2h`",
+        "models[0].rules[1].threshold: 1.5 cannot be a threshold of ks",
+        "models[0].rules[1].min_events: expected a whole number, 0 or more, found the text `many`",
+        "flush.interval: this must be longer than nothing",
+        "limits.series_max: 0 is out of range",
+        "http.bind: `everywhere` is not an address with a port",
+        "c.yaml:17:1: error: late_events: `dead-letter` is not one of count, dead_letter\n  hint: did you mean `dead_letter`?",
+    ] {
+        assert!(told.contains(part), "missing: {part}\nin:\n{told}");
+    }
+    let lines: Vec<u64> = read(text)
+        .unwrap_err()
+        .list
+        .iter()
+        .filter_map(|p| p.at)
+        .map(|at| at.line)
+        .collect();
+    assert!(lines.is_sorted(), "{lines:?}");
+}
+
+#[test]
+fn what_a_broken_file_holds_is_not_quoted() {
+    let told = problems("kafka: {sasl: {password: hunter2]\n");
+    assert!(
+        told.starts_with("c.yaml:1:") && !told.contains("hunter2"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_secret_in_the_file_is_refused_and_never_repeated() {
+    let sasl = |password: &str| {
+        let sasl = format!("{{mechanism: PLAIN, username: u, password: {password}}}");
+        MINIMAL.replace(
+            "brokers: localhost:9092",
+            &format!("brokers: 'b:1', sasl: {sasl}"),
+        )
+    };
+    for password in ["hunter2", "\"hunter2\"", "[hunter2]", "{value: hunter2}"] {
+        let told = problems(&sasl(password));
+        assert!(told.contains("kafka.sasl.password"), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+    let told = problems(&sasl("20140601"));
+    assert!(!told.contains("20140601"), "{told}");
+    let (config, _) = read(&sasl("{env: NAME_OF_IT}"))
+        .map_err(|p| p.to_string())
+        .unwrap();
+    let password = config.kafka.sasl.map(|sasl| sasl.password);
+    assert_eq!(password, Some(SecretSource::Env("NAME_OF_IT".into())));
+
+    let property = MINIMAL.replace(
+        "localhost:9092",
+        "'b:1', properties: {sasl.password: hunter2}",
+    );
+    let told = problems(&property);
+    assert!(
+        told.contains("use kafka.sasl.password") && !told.contains("hunter2"),
+        "{told}"
+    );
+    let url = format!("{MINIMAL}registry: {{url: 'http://u:hunter2@host'}}\n");
+    let told = problems(&url);
+    assert!(
+        told.contains("holds a user name or password") && !told.contains("hunter2"),
+        "{told}"
+    );
+}
+
+#[test]
+fn settings_that_exactly_once_depends_on_are_refused() {
+    let text = MINIMAL.replace(
+        "localhost:9092",
+        "'b:1', properties: {enable.auto.commit: true}",
+    );
+    assert!(problems(&text).contains("is set by Driftline, which depends on it"));
+}
+
+#[test]
+fn framed_avro_needs_a_registry_or_a_schema() {
+    let text = MINIMAL.replace(", format: json", "");
+    assert!(problems(&text).contains("give registry.url, or schema_file here, or format: json"));
+    assert!(read(&format!("{text}registry: {{url: 'http://r:8081'}}\n")).is_ok());
+    assert!(read(&MINIMAL.replace("format: json", "schema_file: p.avsc")).is_ok());
+}
+
+#[test]
+fn names_keep_their_spelling() {
+    let (config, _) = read(&MINIMAL.replace("version: 1", "version: 1.10")).unwrap();
+    assert_eq!(config.models[0].versions[0].version, "1.10");
+}
+
+#[test]
+fn an_empty_file_says_what_is_needed() {
+    let told = problems("");
+    for path in ["app", "kafka.brokers", "streams.predictions", "models"] {
+        assert!(told.contains(&format!("error: {path}: ")), "{told}");
+    }
+}
+
+#[test]
+fn the_json_schema_accepts_the_defaults_and_refuses_what_the_parser_refuses() {
+    let schema = serde_json::to_value(json_schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let json = |text: &str| serde_saphyr::from_str::<serde_json::Value>(text).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(&json(DEFAULT_YAML))
+        .map(|e| e.to_string())
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+    for wrong in [
+        MINIMAL.replace("brokers", "broker"),
+        MINIMAL.replace("format: json", "format: xml"),
+        MINIMAL.replace("app: example\n", ""),
+        format!("{MINIMAL}flush: {{interval: 5}}\n"),
+    ] {
+        assert!(!validator.is_valid(&json(&wrong)), "{wrong}");
+    }
+}
