@@ -91,6 +91,35 @@ impl DebianTool {
     }
 }
 
+/// The tools that the checks fetch.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Tool {
+    Prometheus,
+    Promtool,
+    Alertmanager,
+    Amtool,
+    Kcat,
+    DockerCompose,
+    CargoDeny,
+    Python,
+}
+
+/// `cargo xtask tool`: prints the path of a tool, fetched first when it is nowhere.
+pub(crate) fn print_path(root: &Path, tool: Tool) -> Result<()> {
+    let path = match tool {
+        Tool::Prometheus => DebianTool::PROMETHEUS.path(),
+        Tool::Promtool => DebianTool::PROMTOOL.path(),
+        Tool::Alertmanager => DebianTool::ALERTMANAGER.path(),
+        Tool::Amtool => DebianTool::AMTOOL.path(),
+        Tool::Kcat => DebianTool::KCAT.path(),
+        Tool::DockerCompose => DebianTool::DOCKER_COMPOSE.path(),
+        Tool::CargoDeny => cargo_deny(),
+        Tool::Python => tools_python(root),
+    }?;
+    println!("{}", path.display());
+    Ok(())
+}
+
 /// Downloads a package with what it still needs and unpacks all of it under `target`.
 fn unpack_debian(package: &str, target: &Path) -> Result<()> {
     if on_path("apt-get").is_none() || on_path("dpkg").is_none() {
@@ -185,6 +214,11 @@ fn write_wrappers(target: &Path) -> Result<()> {
         quiet(Command::new("chmod").arg("+x").arg(&script))?;
     }
     Ok(())
+}
+
+/// The interpreter with the clients and checkers that the tests use.
+pub(crate) fn tools_python(root: &Path) -> Result<PathBuf> {
+    python_environment("tools", &root.join("xtask/requirements.txt"))
 }
 
 /// A Python virtual environment with exactly the packages of `requirements`; made again when they change.

@@ -7,8 +7,11 @@
 
 mod cache;
 mod check;
+mod deploy;
+mod golden;
 mod kafka;
 mod run;
+mod servers;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -44,7 +47,7 @@ enum Command {
     Tool {
         /// Which one
         #[arg(value_enum)]
-        name: check::Tool,
+        name: cache::Tool,
     },
     /// A real Apache Kafka on loopback, for tests (Java 17 and Maven; no Docker)
     #[command(subcommand)]
@@ -58,9 +61,9 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Test { quick } => check::test(root, quick),
         Command::Lint => check::lint(root),
-        Command::Compose => check::compose(root),
-        Command::Golden { only } => check::golden(root, only.as_deref()),
-        Command::Tool { name } => check::tool(root, name),
+        Command::Compose => deploy::check(root),
+        Command::Golden { only } => golden::make(root, only.as_deref()),
+        Command::Tool { name } => cache::print_path(root, name),
         Command::Kafka(command) => kafka::run(&command),
     };
     match result {

@@ -157,10 +157,9 @@ impl Runner {
                 Outcome::NotRun(_) => "-".to_owned(),
                 _ => seconds(result.took),
             };
-            text.push_str(&format!(
-                "  {:width$}  {word:7}  {took:>8}  {detail}\n",
-                result.name
-            ));
+            let line = format!("  {:width$}  {word:7}  {took:>8}  {detail}", result.name);
+            text.push_str(line.trim_end());
+            text.push('\n');
         }
         let count = |wanted: fn(&Outcome) -> bool| {
             self.results

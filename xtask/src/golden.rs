@@ -1,0 +1,62 @@
+//! Runs the scripts that make the golden files, so that anyone can see where the numbers come from.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cache;
+use crate::run::Runner;
+
+/// Longest one script may take.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+const DIRECTORY: &str = "tests/golden";
+
+/// `cargo xtask golden`: runs every `tests/golden/<name>/*.py`, and says which files they changed.
+pub(crate) fn make(root: &Path, only: Option<&str>) -> Result<()> {
+    let mut scripts = scripts(root)?;
+    scripts.retain(|script| only.is_none_or(|wanted| script.to_string_lossy().contains(wanted)));
+    if scripts.is_empty() {
+        bail!("no script in {DIRECTORY} is meant by that");
+    }
+    let requirements = root.join(DIRECTORY).join("requirements.txt");
+    let python = cache::python_environment("golden", &requirements)?;
+    let mut runner = Runner::new();
+    for script in &scripts {
+        runner.step(&script.to_string_lossy(), |step| {
+            step.command(Command::new(&python).arg(script).current_dir(root), LIMIT)
+        });
+    }
+    let mut status = Command::new("git");
+    status
+        .args(["status", "--short", "--", DIRECTORY])
+        .current_dir(root);
+    let output = status.output().context("cannot run git")?;
+    match String::from_utf8_lossy(&output.stdout).trim_end() {
+        "" => println!("\nno golden file changed"),
+        changed => println!("\nchanged:\n{changed}"),
+    }
+    runner.finish()
+}
+
+/// The scripts, in order and relative to the root.
+fn scripts(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut scripts = Vec::new();
+    let directories = fs::read_dir(root.join(DIRECTORY));
+    for directory in directories.with_context(|| format!("cannot list {DIRECTORY}"))? {
+        let directory = directory?.path();
+        if !directory.is_dir() {
+            continue;
+        }
+        for file in fs::read_dir(&directory)? {
+            let file = file?.path();
+            if file.extension().is_some_and(|extension| extension == "py") {
+                scripts.push(file.strip_prefix(root).unwrap_or(&file).to_owned());
+            }
+        }
+    }
+    scripts.sort();
+    Ok(scripts)
+}
