@@ -63,26 +63,27 @@ impl Counter {
     }
 }
 
-/// A counter for every [`DropReason`]; all of them exist from the start, so a first increase is seen.
+/// A counter for each [`DropReason`] that its family knows; all of them exist from the start, so a first
+/// increase is seen.
 #[derive(Clone, Debug)]
 pub struct ReasonCounters {
     counters: Vec<(DropReason, IntCounter)>,
 }
 
 impl ReasonCounters {
-    /// A handle on `family`, whose last label is the reason and whose other labels are `labels`.
-    pub(crate) fn new(family: &IntCounterVec, labels: &[&str]) -> Self {
+    /// A handle on `family`, whose last label is one of the reasons `of` and whose others are `labels`.
+    pub(crate) fn new(family: &IntCounterVec, labels: &[&str], of: &[DropReason]) -> Self {
         let counter = |reason: DropReason| {
             let mut values = labels.to_vec();
             values.push(reason.as_str());
             (reason, family.with_label_values(&values))
         };
         Self {
-            counters: DropReason::ALL.iter().copied().map(counter).collect(),
+            counters: of.iter().copied().map(counter).collect(),
         }
     }
 
-    /// Adds `n` under `reason`.
+    /// Adds `n` under `reason`; nothing where the family does not know it.
     pub fn add(&self, reason: DropReason, n: u64) {
         if let Some((_, counter)) = self.counters.iter().find(|(r, _)| *r == reason) {
             counter.inc_by(n);

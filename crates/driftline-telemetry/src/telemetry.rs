@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use driftline_event::{AlertEvent, AlertStatus, Timestamp, WindowReport};
+use driftline_event::{AlertEvent, AlertStatus, DropReason, RejectKind, Timestamp, WindowReport};
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
@@ -225,12 +225,19 @@ impl Telemetry {
 
     /// Counts events that do not count, by reason.
     pub fn rejects(&self, stream: Stream) -> ReasonCounters {
-        ReasonCounters::new(&self.shared.families.rejected, &[stream.as_str()])
+        ReasonCounters::new(
+            &self.shared.families.rejected,
+            &[stream.as_str()],
+            DropReason::ALL,
+        )
     }
 
-    /// Counts messages that were written to the dead-letter topic, by reason.
+    /// Counts messages that were written to the dead-letter topic, by reason. Knows only the reasons of
+    /// [`RejectKind::DeadLetter`].
     pub fn dead_letters(&self) -> ReasonCounters {
-        ReasonCounters::new(&self.shared.families.dead_letters, &[])
+        let all = DropReason::ALL.iter().copied();
+        let reasons: Vec<_> = all.filter(|r| r.kind() == RejectKind::DeadLetter).collect();
+        ReasonCounters::new(&self.shared.families.dead_letters, &[], &reasons)
     }
 
     /// Counts late events. They are among the rejects too; this family names their model.
