@@ -58,18 +58,35 @@ fn files_stay_readable() {
     hold("lines", LINES_MAX, &sizes);
 }
 
-/// Clippy refuses a function of more than 70 lines; what lifts that is counted here.
+/// Clippy refuses a function of more than 70 lines, and `unwrap` outside tests; what lifts that is
+/// counted here.
 #[test]
-fn long_functions_do_not_become_more() {
-    let long = |text: &str| text.matches(concat!("clippy::", "too_many_lines")).count();
-    let sizes = rust_files()
+fn lifted_lints_do_not_become_more() {
+    let lifted = [
+        ("long-functions", concat!("clippy::", "too_many_lines")),
+        ("unwraps", concat!("clippy::", "unwrap_used")),
+    ];
+    for (kind, lint) in lifted {
+        let sizes = rust_files()
+            .into_iter()
+            .map(|file| (file.path, file.text.matches(lint).count()));
+        hold(kind, 0, &sizes.collect());
+    }
+}
+
+#[test]
+fn every_package_takes_the_lints_of_the_workspace() {
+    let manifests = tracked_files()
         .into_iter()
-        .map(|file| (long(&file.text), file.path));
-    hold(
-        "long-functions",
-        0,
-        &sizes.map(|(count, path)| (path, count)).collect(),
-    );
+        .filter(|file| file.path.ends_with("/Cargo.toml"));
+    for manifest in manifests {
+        let inherits = manifest.text.contains("[lints]\nworkspace = true\n");
+        assert!(
+            inherits,
+            "{} does not take the lints of the workspace",
+            manifest.path
+        );
+    }
 }
 
 #[test]
