@@ -1,0 +1,238 @@
+//! What the counts of a window say about a column.
+//!
+//! | Statistic | Numeric | Categorical | Cells |
+//! | --- | --- | --- | --- |
+//! | `ks`, `wasserstein`, `wasserstein_normalised` | yes | – | all bins |
+//! | `psi`, `jensen_shannon`, `hellinger`, `total_variation`, `chi_square` | yes | yes | numeric: about ten of equal reference mass; categorical: every category and one cell for the unseen |
+//! | `missing_ratio`, `invalid_ratio` | yes | yes | of all events |
+//! | `out_of_range_ratio` | yes | – | of valid values |
+//! | `unseen_ratio` | – | yes | of valid values |
+//!
+//! A statistic that rests on no value is left out rather than made up.
+
+use driftline_event::{Quality, Statistic, StatisticValue};
+use driftline_sketch::{
+    CategoricalProfile, CategoricalSummary, ColumnProfile, ColumnSummary, NumericProfile,
+    NumericSummary,
+};
+use driftline_stat::binned;
+
+/// Numeric bins are merged to about so many cells before cell-wise divergences are taken.
+const NUMERIC_CELLS: usize = 10;
+
+/// The reference's side of a column, prepared once.
+#[derive(Clone, Debug)]
+pub(crate) struct ColumnReference {
+    /// The cell of each bin; numeric columns only.
+    cell_of_bin: Vec<usize>,
+    /// The reference's counts by cell.
+    cells: Vec<u64>,
+    /// Valid values of the reference.
+    pub(crate) valid: u64,
+}
+
+/// A column of a window, described.
+#[derive(Clone, Debug)]
+pub(crate) struct Description {
+    pub(crate) valid: u64,
+    pub(crate) statistics: Vec<StatisticValue>,
+    pub(crate) quality: Quality,
+    pub(crate) mean: Option<f64>,
+    pub(crate) standard_deviation: Option<f64>,
+}
+
+impl ColumnReference {
+    pub(crate) fn new(profile: &ColumnProfile) -> Self {
+        match profile {
+            ColumnProfile::Numeric(p) => {
+                let counts = &p.reference().counts;
+                let cell_of_bin = binned::merge_to_cells(counts, NUMERIC_CELLS);
+                let cells = binned::merge_counts(counts, &cell_of_bin);
+                Self {
+                    cell_of_bin,
+                    cells,
+                    valid: p.reference().valid(),
+                }
+            }
+            ColumnProfile::Categorical(p) => {
+                let cells = with_unseen(p.reference());
+                Self {
+                    cell_of_bin: Vec::new(),
+                    cells,
+                    valid: p.reference().valid(),
+                }
+            }
+        }
+    }
+
+    /// Describes `summary`, which holds `rows` rows, against this reference.
+    pub(crate) fn describe(
+        &self,
+        profile: &ColumnProfile,
+        summary: &ColumnSummary,
+        rows: u64,
+    ) -> Description {
+        match (profile, summary) {
+            (ColumnProfile::Numeric(p), ColumnSummary::Numeric(s)) => self.numeric(p, s, rows),
+            (ColumnProfile::Categorical(p), ColumnSummary::Categorical(s)) => {
+                self.categorical(p, s, rows)
+            }
+            // Summaries are made and read with the profile of their column.
+            _ => Description {
+                valid: 0,
+                statistics: Vec::new(),
+                quality: Quality::default(),
+                mean: None,
+                standard_deviation: None,
+            },
+        }
+    }
+
+    fn numeric(&self, profile: &NumericProfile, s: &NumericSummary, rows: u64) -> Description {
+        let (reference, current) = (&profile.reference().counts, &s.counts);
+        let (n, m, bins) = (self.valid, s.valid(), profile.bins());
+        let mut found = Found::default();
+        if let Some(distance) = binned::kolmogorov_smirnov(reference, current) {
+            let floor = binned::kolmogorov_smirnov_floor(bins, n, m);
+            let p = binned::kolmogorov_smirnov_p_value(distance, bins, n, m);
+            found.push(Statistic::KolmogorovSmirnov, Some(distance), floor, p);
+        }
+        let (minimum, maximum) = (profile.minimum(), profile.maximum());
+        let distance =
+            binned::wasserstein(profile.upper_bounds(), minimum, maximum, reference, current);
+        found.push(Statistic::Wasserstein, distance, None, None);
+        let scale = profile.standard_deviation();
+        let normalised = distance.filter(|_| scale > 0.0).map(|d| d / scale);
+        found.push(Statistic::WassersteinNormalised, normalised, None, None);
+        self.divergences(
+            &binned::merge_counts(current, &self.cell_of_bin),
+            m,
+            &mut found,
+        );
+        found.ratio(Statistic::MissingRatio, s.missing, rows);
+        found.ratio(Statistic::InvalidRatio, s.invalid(), rows);
+        found.ratio(
+            Statistic::OutOfRangeRatio,
+            s.below_min.saturating_add(s.above_max),
+            m,
+        );
+        Description {
+            valid: m,
+            statistics: found.0,
+            quality: Quality {
+                missing: s.missing,
+                nan: s.nan,
+                infinite: s.positive_infinity.saturating_add(s.negative_infinity),
+                wrong_type: s.wrong_type,
+                below_min: s.below_min,
+                above_max: s.above_max,
+                unseen: 0,
+            },
+            mean: profile.mean(s),
+            standard_deviation: profile.standard_deviation_of(s),
+        }
+    }
+
+    fn categorical(
+        &self,
+        _profile: &CategoricalProfile,
+        s: &CategoricalSummary,
+        rows: u64,
+    ) -> Description {
+        let valid = s.valid();
+        let mut found = Found::default();
+        self.divergences(&with_unseen(s), valid, &mut found);
+        found.ratio(Statistic::MissingRatio, s.missing, rows);
+        found.ratio(Statistic::InvalidRatio, s.wrong_type, rows);
+        found.ratio(Statistic::UnseenRatio, s.unseen, valid);
+        Description {
+            valid,
+            statistics: found.0,
+            quality: Quality {
+                missing: s.missing,
+                wrong_type: s.wrong_type,
+                unseen: s.unseen,
+                ..Quality::default()
+            },
+            mean: None,
+            standard_deviation: None,
+        }
+    }
+
+    /// The statistics that only ask how much is in each cell, in the order of [`Statistic::ALL`].
+    fn divergences(&self, current: &[u64], m: u64, found: &mut Found) {
+        let (reference, n) = (&self.cells, self.valid);
+        // Cells that neither side uses carry no noise.
+        let used = reference
+            .iter()
+            .zip(current)
+            .filter(|(a, b)| **a > 0 || **b > 0)
+            .count();
+        let psi = binned::psi(reference, current);
+        found.push(Statistic::Psi, psi, binned::psi_floor(used, n, m), None);
+        let distance = binned::jensen_shannon(reference, current);
+        let floor = binned::jensen_shannon_floor(used, n, m);
+        found.push(Statistic::JensenShannon, distance, floor, None);
+        let distance = binned::hellinger(reference, current);
+        found.push(
+            Statistic::Hellinger,
+            distance,
+            binned::hellinger_floor(used, n, m),
+            None,
+        );
+        let distance = binned::total_variation(reference, current);
+        let floor = binned::total_variation_floor(used, n, m);
+        found.push(Statistic::TotalVariation, distance, floor, None);
+        if let Some(test) = binned::chi_square(reference, current) {
+            let floor = Some(test.degrees_of_freedom as f64);
+            found.push(
+                Statistic::ChiSquare,
+                Some(test.statistic),
+                floor,
+                Some(test.p_value),
+            );
+        }
+    }
+}
+
+/// The counts of all cells and, as the last one, of the unseen.
+fn with_unseen(summary: &CategoricalSummary) -> Vec<u64> {
+    summary
+        .counts
+        .iter()
+        .copied()
+        .chain([summary.unseen])
+        .collect()
+}
+
+/// Statistics in the order of [`Statistic::ALL`].
+#[derive(Debug, Default)]
+struct Found(Vec<StatisticValue>);
+
+impl Found {
+    fn push(
+        &mut self,
+        statistic: Statistic,
+        value: Option<f64>,
+        floor: Option<f64>,
+        p_value: Option<f64>,
+    ) {
+        if let Some(value) = value.filter(|v| v.is_finite()) {
+            let (floor, p_value) = (
+                floor.filter(|f| f.is_finite()),
+                p_value.filter(|p| p.is_finite()),
+            );
+            self.0.push(StatisticValue {
+                statistic,
+                value,
+                floor,
+                p_value,
+            });
+        }
+    }
+
+    fn ratio(&mut self, statistic: Statistic, part: u64, whole: u64) {
+        let value = (whole > 0).then(|| part as f64 / whole as f64);
+        self.push(statistic, value, None, None);
+    }
+}

@@ -1,0 +1,143 @@
+//! Panes into windows.
+//!
+//! Windows that slide by the same step share a *tier*: panes are merged into chunks as wide as the step, and
+//! each window is a running sum over chunks. When a chunk is complete it is added to the sums, and what has
+//! fallen out of a window is subtracted, which is exact because everything is an integer. So a window of a
+//! week that slides by the hour keeps 168 chunks and not 10,080 one-minute panes, and a chunk without
+//! events is not kept at all.
+
+use std::collections::VecDeque;
+
+use driftline_sketch::{ReferenceProfile, ShapeMismatch};
+
+use crate::counting::span_micros;
+use crate::pane::PaneSummary;
+use crate::spec::WindowSpec;
+
+#[derive(Clone, Debug)]
+struct Tier {
+    width: i64,
+    /// The widest window that is made of this tier's chunks.
+    keep: i64,
+    current: Option<PaneSummary>,
+    /// Starts and sums, ascending, without empty ones.
+    chunks: VecDeque<(i64, PaneSummary)>,
+}
+
+#[derive(Clone, Debug)]
+struct Window {
+    tier: usize,
+    size: i64,
+    /// The first instant that is in the sum.
+    low: i64,
+    sum: PaneSummary,
+}
+
+/// The running windows of one series.
+#[derive(Clone, Debug)]
+pub(crate) struct Ladder {
+    tiers: Vec<Tier>,
+    windows: Vec<Window>,
+}
+
+impl Ladder {
+    pub(crate) fn new(specs: &[WindowSpec], profile: &ReferenceProfile) -> Self {
+        let mut tiers: Vec<Tier> = Vec::new();
+        let mut windows = Vec::with_capacity(specs.len());
+        for spec in specs {
+            let (size, width) = (span_micros(spec.size), span_micros(spec.slide));
+            let tier = match tiers.iter().position(|t| t.width == width) {
+                Some(tier) => tier,
+                None => {
+                    tiers.push(Tier {
+                        width,
+                        keep: 0,
+                        current: None,
+                        chunks: VecDeque::new(),
+                    });
+                    tiers.len() - 1
+                }
+            };
+            tiers[tier].keep = tiers[tier].keep.max(size);
+            windows.push(Window {
+                tier,
+                size,
+                low: i64::MIN,
+                sum: PaneSummary::empty(profile),
+            });
+        }
+        Self { tiers, windows }
+    }
+
+    /// Takes in the pane that ends at `end`, if it has events, and slides the windows that close there.
+    pub(crate) fn push(
+        &mut self,
+        end: i64,
+        pane: Option<&PaneSummary>,
+        profile: &ReferenceProfile,
+    ) -> Result<(), ShapeMismatch> {
+        let mut outcome = Ok(());
+        for (i, tier) in self.tiers.iter_mut().enumerate() {
+            if let Some(pane) = pane {
+                match &mut tier.current {
+                    Some(current) => outcome = outcome.and(current.merge(pane)),
+                    None => tier.current = Some(pane.clone()),
+                }
+            }
+            if end % tier.width != 0 {
+                continue;
+            }
+            let chunk = tier.current.take();
+            for window in self.windows.iter_mut().filter(|w| w.tier == i) {
+                outcome = outcome.and(window.slide(end, chunk.as_ref(), &tier.chunks, profile));
+            }
+            tier.chunks
+                .extend(chunk.map(|chunk| (end - tier.width, chunk)));
+            while tier
+                .chunks
+                .front()
+                .is_some_and(|(start, _)| *start < end - tier.keep)
+            {
+                tier.chunks.pop_front();
+            }
+        }
+        outcome
+    }
+
+    /// The window's sum, if it closes at `end`.
+    pub(crate) fn closing(&self, window: usize, end: i64) -> Option<&PaneSummary> {
+        let window = &self.windows[window];
+        (end % self.tiers[window.tier].width == 0).then_some(&window.sum)
+    }
+
+    /// Whether no window has, or is going to have, any events unless new ones come.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tiers.iter().all(|t| t.current.is_none())
+            && self.windows.iter().all(|w| w.sum.rows == 0)
+    }
+}
+
+impl Window {
+    /// Adds the newest chunk, subtracts what begins before the window now but did not before.
+    fn slide(
+        &mut self,
+        end: i64,
+        newest: Option<&PaneSummary>,
+        chunks: &VecDeque<(i64, PaneSummary)>,
+        profile: &ReferenceProfile,
+    ) -> Result<(), ShapeMismatch> {
+        let mut outcome = newest.map_or(Ok(()), |chunk| self.sum.merge(chunk));
+        let low = end - self.size;
+        for (start, chunk) in chunks {
+            if (self.low..low).contains(start) {
+                outcome = outcome.and(self.sum.subtract(chunk));
+            }
+        }
+        self.low = low;
+        if self.sum.rows == 0 {
+            // A sample of distinct texts cannot be subtracted from; nothing is left, so nothing is known.
+            self.sum = PaneSummary::empty(profile);
+        }
+        outcome
+    }
+}

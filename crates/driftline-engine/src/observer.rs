@@ -1,0 +1,434 @@
+//! The first stage: rows in, partial batches out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use driftline_event::{DropReason, LayoutId, OffsetRange, Row, SourcePartition, Timestamp};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::coerce::Cells;
+use crate::counting::ModelCounts;
+use crate::invariants::{Invariant, Violation};
+use crate::partial::{BatchWriter, Progress};
+use crate::source::Source;
+use crate::spec::ModelSet;
+
+/// The bounds and settings of an [`Observer`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObserverOptions {
+    /// How many partitions the partials topic has.
+    pub partials_partitions: u32,
+    /// Which of the largest event times of a source partition is its front; up to 64.
+    pub watermark_rank: usize,
+    /// How far an event time may be ahead of the record's own timestamp.
+    pub future_skew: Duration,
+    /// Event times before this are not plausible.
+    pub earliest: Timestamp,
+    /// Event times after this are not plausible.
+    pub latest: Timestamp,
+    /// The size above which a batch is split.
+    pub batch_bytes_max: usize,
+}
+
+impl Default for ObserverOptions {
+    /// One partials partition, rank 16, ten minutes of skew, 1970-01-02 to 2100, batches up to 900 kB.
+    fn default() -> Self {
+        Self {
+            partials_partitions: 1,
+            watermark_rank: 16,
+            future_skew: Duration::from_secs(600),
+            earliest: Timestamp::from_seconds(86_400),
+            latest: Timestamp::from_seconds(4_102_444_800),
+            batch_bytes_max: 900_000,
+        }
+    }
+}
+
+/// A source partition that is assigned to an [`Observer`]. Good until the partition is revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceHandle(u32);
+
+/// What became of the records of one source partition since the last flush.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Which partition.
+    pub source: SourcePartition,
+    /// Records taken in.
+    pub received: u64,
+    /// Records that count.
+    pub counted: u64,
+    /// Records that do not, by reason; received = counted + dropped.
+    pub dropped: BTreeMap<DropReason, u64>,
+}
+
+/// What one model got from one source partition since the last flush.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelTally {
+    /// Which partition.
+    pub source: SourcePartition,
+    /// Which model and version.
+    pub layout: LayoutId,
+    /// Rows that count.
+    pub counted: u64,
+    /// Rows that came after their pane had closed.
+    pub late: u64,
+}
+
+/// Rows of one model whose segment value did not get a series of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentOverflow {
+    /// Which model and version.
+    pub layout: LayoutId,
+    /// The segment field.
+    pub field: String,
+    /// How many rows.
+    pub rows: u64,
+}
+
+/// Everything since the last flush, to be written in one transaction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flush {
+    /// Records for the partials topic, with their partitions; every partition gets at least one.
+    pub batches: Vec<(u32, Vec<u8>)>,
+    /// For every assigned source partition: the next offset to read, and the metadata to commit with it.
+    pub positions: Vec<(SourcePartition, i64, String)>,
+    /// By source partition.
+    pub tallies: Vec<Tally>,
+    /// By source partition and model; only those with any.
+    pub models: Vec<ModelTally>,
+    /// By model and segment field; only those with any.
+    pub overflows: Vec<SegmentOverflow>,
+    /// What should not have happened.
+    pub violations: Vec<Violation>,
+}
+
+/// Counts rows into pane deltas, decides lateness, and keeps the positions that go with them.
+///
+/// It holds no durable state: a flush hands over everything since the last one. If the transaction that
+/// carries a flush fails, or is in doubt, call [`Observer::reset`] and assign the partitions again from
+/// their committed positions and metadata; the same rows then give the same deltas.
+///
+/// What the flushes add up to does not depend on when they happen, on how rows of different source
+/// partitions interleave, or on which observer reads which partition.
+#[derive(Debug)]
+pub struct Observer {
+    models: Vec<ModelCounts>,
+    sources: Vec<Option<Source>>,
+    topics: BTreeMap<String, u32>,
+    options: ObserverOptions,
+    cells: Cells,
+    bytes: usize,
+    has_changes: bool,
+    violations: Vec<Violation>,
+}
+
+impl Observer {
+    /// An observer of these models that has no source partition yet.
+    pub fn new(models: &ModelSet, options: ObserverOptions) -> Self {
+        let models = models
+            .specs()
+            .iter()
+            .map(|spec| ModelCounts::new(Arc::clone(spec)))
+            .collect();
+        Self {
+            models,
+            sources: Vec::new(),
+            topics: BTreeMap::new(),
+            options,
+            cells: Cells::default(),
+            bytes: 0,
+            has_changes: false,
+            violations: Vec::new(),
+        }
+    }
+
+    /// Says how many partitions a topic has, so that no pane closes before each of them was heard of.
+    pub fn announce_topic(&mut self, topic: &str, partitions: u32) {
+        self.topics.insert(topic.to_owned(), partitions);
+        self.has_changes = true;
+    }
+
+    /// Takes over a source partition at `position`, with the metadata that was committed with it.
+    ///
+    /// Metadata that cannot be read is a violation, and the watermark starts anew.
+    pub fn assign(
+        &mut self,
+        partition: SourcePartition,
+        position: i64,
+        metadata: Option<&str>,
+    ) -> SourceHandle {
+        let (rank, models) = (self.options.watermark_rank, self.models.len());
+        let (source, violation) = Source::new(partition, position, metadata, rank, models);
+        self.violations.extend(violation);
+        self.has_changes = true;
+        let same = |s: &Option<Source>| s.as_ref().is_some_and(|s| s.partition == source.partition);
+        let slot = self.sources.iter().position(same);
+        let slot = slot.or_else(|| self.sources.iter().position(Option::is_none));
+        match slot {
+            Some(slot) => {
+                self.sources[slot] = Some(source);
+                SourceHandle(slot as u32)
+            }
+            None => {
+                self.sources.push(Some(source));
+                SourceHandle(self.sources.len() as u32 - 1)
+            }
+        }
+    }
+
+    /// Gives up a source partition. Flush first: what it brought since the last flush stays in the deltas.
+    pub fn revoke(&mut self, source: SourceHandle) {
+        if let Some(slot) = self.sources.get_mut(source.0 as usize) {
+            *slot = None;
+        }
+    }
+
+    /// Forgets everything since the last flush, and all source partitions.
+    pub fn reset(&mut self) {
+        self.models.iter_mut().for_each(ModelCounts::clear);
+        self.sources.clear();
+        self.bytes = 0;
+        self.has_changes = false;
+        self.violations.clear();
+    }
+
+    /// Takes in the row of one record; `record_time` is the record's own timestamp.
+    ///
+    /// # Errors
+    /// Why the row does not count. It is accounted for either way.
+    pub fn observe(
+        &mut self,
+        source: SourceHandle,
+        offset: i64,
+        record_time: Option<Timestamp>,
+        row: &Row,
+    ) -> Result<(), DropReason> {
+        if !self.receive(source, offset) {
+            return Ok(());
+        }
+        let Some(Some(state)) = self.sources.get_mut(source.0 as usize) else {
+            return Ok(());
+        };
+        let outcome = plausible(&self.options, record_time, row.time()).and_then(|()| {
+            let index = row.layout().index();
+            let model = self.models.get_mut(index).ok_or(DropReason::UnknownModel)?;
+            let pane = model.pane_of(row.time());
+            let late = state
+                .front
+                .time()
+                .is_some_and(|front| model.is_closed(pane, front));
+            state.front.record(row.time());
+            let (counted, dropped) = &mut state.models[index];
+            if late {
+                *dropped += 1;
+                return Err(DropReason::Late);
+            }
+            *counted += 1;
+            self.cells.read(row, &model.spec.profile);
+            model.count(pane, row, &self.cells, &mut self.bytes);
+            Ok(())
+        });
+        match outcome {
+            Ok(()) => state.counted += 1,
+            Err(reason) => state.dropped[reason as usize] += 1,
+        }
+        outcome
+    }
+
+    /// Takes in a record that does not count, for a reason that was found before it became a row.
+    pub fn skip(&mut self, source: SourceHandle, offset: i64, reason: DropReason) {
+        if self.receive(source, offset)
+            && let Some(Some(state)) = self.sources.get_mut(source.0 as usize)
+        {
+            state.dropped[reason as usize] += 1;
+        }
+    }
+
+    /// Moves the position to `next_offset` over offsets that hold no record (control records, compaction).
+    pub fn advance(&mut self, source: SourceHandle, next_offset: i64) {
+        if let Some(Some(state)) = self.sources.get_mut(source.0 as usize)
+            && next_offset > state.next
+        {
+            state.next = next_offset;
+            self.has_changes = true;
+        }
+    }
+
+    /// Says that a source partition has had nothing to read for a while, so nobody should wait for it.
+    /// The next record ends that.
+    pub fn idle(&mut self, source: SourceHandle) {
+        if let Some(Some(state)) = self.sources.get_mut(source.0 as usize)
+            && !std::mem::replace(&mut state.idle, true)
+        {
+            self.has_changes = true;
+        }
+    }
+
+    /// Says that a source partition has ended for good.
+    pub fn finish(&mut self, source: SourceHandle) {
+        if let Some(Some(state)) = self.sources.get_mut(source.0 as usize) {
+            state.finished = true;
+            self.has_changes = true;
+        }
+    }
+
+    /// The next offset to read from a source partition, if it is assigned.
+    pub fn position(&self, source: SourceHandle) -> Option<i64> {
+        self.sources
+            .get(source.0 as usize)?
+            .as_ref()
+            .map(|s| s.next)
+    }
+
+    /// About how much memory the deltas since the last flush take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether a flush would say anything new.
+    pub fn has_changes(&self) -> bool {
+        self.has_changes
+    }
+
+    /// Hands over everything since the last flush and forgets it.
+    pub fn flush(&mut self) -> Flush {
+        let partitions = self.options.partials_partitions.max(1);
+        let mut writers: Vec<BatchWriter> = (0..partitions)
+            .map(|_| BatchWriter::new(self.options.batch_bytes_max))
+            .collect();
+        let mut flush = Flush::default();
+        for (i, model) in self.models.iter_mut().enumerate() {
+            let partition = partials_partition(&model.spec.model, &model.spec.version, partitions);
+            model.flush(i as u32, &mut writers[partition as usize]);
+            flush
+                .overflows
+                .extend(model.take_overflows(LayoutId(i as u32)));
+        }
+        let mut sources: Vec<&mut Source> = self.sources.iter_mut().flatten().collect();
+        sources.sort_unstable_by(|a, b| a.partition.cmp(&b.partition));
+        let mut progress = Vec::with_capacity(sources.len());
+        for source in sources {
+            let metadata = source.front.to_metadata(source.next);
+            flush
+                .positions
+                .push((source.partition.clone(), source.next, metadata));
+            let topic_partitions = self
+                .topics
+                .get(&source.partition.topic)
+                .copied()
+                .unwrap_or(0);
+            let (entry, tally, models) = source.take(topic_partitions);
+            progress.push(entry);
+            flush.tallies.push(tally);
+            flush.models.extend(models);
+        }
+        flush.batches = seal(writers, &progress);
+        flush.violations = std::mem::take(&mut self.violations);
+        self.bytes = 0;
+        self.has_changes = false;
+        flush
+    }
+
+    /// Notes that the record at `offset` was read; false if that cannot be.
+    fn receive(&mut self, source: SourceHandle, offset: i64) -> bool {
+        let Some(Some(state)) = self.sources.get_mut(source.0 as usize) else {
+            let detail = format!("offset {offset} came from a source that is not assigned");
+            self.violations
+                .push(Violation::new(Invariant::OffsetsAscend, detail));
+            return false;
+        };
+        if offset < state.next {
+            let detail = format!(
+                "{}: offset {offset} came after {}",
+                state.partition,
+                state.next - 1
+            );
+            self.violations
+                .push(Violation::new(Invariant::OffsetsAscend, detail));
+            return false;
+        }
+        state.next = offset.saturating_add(1);
+        state.received += 1;
+        state.idle = false;
+        self.has_changes = true;
+        true
+    }
+}
+
+/// The partition of the partials topic to which the deltas of a model and version go.
+pub fn partials_partition(model: &str, version: &str, partitions: u32) -> u32 {
+    let key = [model.as_bytes(), version.as_bytes()].join(&0);
+    (xxh3_64(&key) % u64::from(partitions.max(1))) as u32
+}
+
+fn seal(writers: Vec<BatchWriter>, progress: &[Progress]) -> Vec<(u32, Vec<u8>)> {
+    let parts = |(partition, writer): (u32, BatchWriter)| {
+        writer
+            .finish(progress)
+            .into_iter()
+            .map(move |batch| (partition, batch))
+    };
+    (0..).zip(writers).flat_map(parts).collect()
+}
+
+fn plausible(
+    options: &ObserverOptions,
+    record_time: Option<Timestamp>,
+    at: Timestamp,
+) -> Result<(), DropReason> {
+    if at < options.earliest || at > options.latest {
+        return Err(DropReason::InvalidTimestamp);
+    }
+    match record_time {
+        Some(record) if at > record.saturating_add(options.future_skew) => Err(DropReason::Future),
+        _ => Ok(()),
+    }
+}
+
+impl Source {
+    /// What the source did since the last flush, for the ledger and for the tallies.
+    fn take(&mut self, topic_partitions: u32) -> (Progress, Tally, Vec<ModelTally>) {
+        let reasons = DropReason::ALL
+            .iter()
+            .copied()
+            .zip(std::mem::take(&mut self.dropped));
+        let tally = Tally {
+            source: self.partition.clone(),
+            received: std::mem::take(&mut self.received),
+            counted: std::mem::take(&mut self.counted),
+            dropped: reasons.filter(|(_, n)| *n > 0).collect(),
+        };
+        self.dropped = vec![0; DropReason::ALL.len()];
+        let end = self.finished.then_some(Timestamp::MAX);
+        let entry = Progress {
+            source: self.partition.clone(),
+            topic_partitions,
+            range: OffsetRange {
+                from: self.flushed,
+                to: self.next,
+            },
+            front: end.or_else(|| self.front.time()),
+            newest: self.front.newest(),
+            idle: self.idle && !self.finished,
+            received: tally.received,
+            counted: tally.counted,
+            dropped: tally.dropped.values().sum(),
+        };
+        self.flushed = self.next;
+        let mut models = Vec::new();
+        for (i, counts) in self.models.iter_mut().enumerate() {
+            let (counted, late) = std::mem::take(counts);
+            if counted + late > 0 {
+                let (source, layout) = (self.partition.clone(), LayoutId(i as u32));
+                models.push(ModelTally {
+                    source,
+                    layout,
+                    counted,
+                    late,
+                });
+            }
+        }
+        (entry, tally, models)
+    }
+}

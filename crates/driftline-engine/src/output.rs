@@ -1,0 +1,53 @@
+//! What the evaluator says.
+
+use driftline_event::{AlertEvent, Timestamp, WindowReport};
+
+use crate::invariants::Violation;
+
+/// Everything that leaves an [`crate::Evaluator`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// A window of a series closed.
+    Report(WindowReport),
+    /// An alert fired or was resolved.
+    Alert(AlertEvent),
+    /// An invariant did not hold.
+    Violation(Violation),
+    /// A pane closed; only with [`crate::EvaluatorOptions::emit_panes`].
+    Pane(ClosedPane),
+    /// A delta came for a pane that had closed, so it does not count.
+    Late(LateDelta),
+}
+
+/// The final counts of one series in one pane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedPane {
+    /// The model's id.
+    pub model: String,
+    /// The version's name.
+    pub version: String,
+    /// `field=value` of the segment; none for all events.
+    pub segment: Option<String>,
+    /// The first instant of the pane.
+    pub start: Timestamp,
+    /// Events in it.
+    pub rows: u64,
+    /// The canonical bytes of the columns' summaries: equal counts have equal bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Events that an observer counted in time but the evaluator had stopped waiting for, because their source
+/// partition had been idle or unknown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LateDelta {
+    /// The model's id.
+    pub model: String,
+    /// The version's name.
+    pub version: String,
+    /// `field=value` of the segment; none for all events.
+    pub segment: Option<String>,
+    /// The first instant of the pane.
+    pub pane: Timestamp,
+    /// How many events.
+    pub rows: u64,
+}

@@ -1,0 +1,265 @@
+//! What is monitored, and how.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use driftline_detect::{RuleError, ThresholdRule};
+use driftline_event::{Catalog, CatalogError, LayoutId};
+use driftline_sketch::ReferenceProfile;
+
+/// A sliding window of event time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WindowSpec {
+    /// The name in reports and metrics, such as `24h`.
+    pub name: String,
+    /// How much event time it covers.
+    pub size: Duration,
+    /// How often it closes; windows end at whole multiples of this since the Unix epoch.
+    pub slide: Duration,
+}
+
+/// How one version of one model is monitored.
+#[derive(Clone, Debug)]
+pub struct ModelSpec {
+    /// The model's id as it stands in the events.
+    pub model: String,
+    /// The version's name as it stands in the events, or [`Catalog::ANY_VERSION`].
+    pub version: String,
+    /// What the model's values are compared with; it fixes the columns and their bins.
+    pub profile: Arc<ReferenceProfile>,
+    /// Names of the event's segment fields that the model is cut by.
+    pub segments: Vec<String>,
+    /// The width of the smallest interval that is counted on its own.
+    pub pane: Duration,
+    /// The windows; each has its own reports and alerts.
+    pub windows: Vec<WindowSpec>,
+    /// The rules that look at every closed window.
+    pub rules: Vec<ThresholdRule>,
+    /// How far an event may be behind the newest ones of its source partition without being late.
+    pub out_of_orderness: Duration,
+    /// How long a pane stays open after the watermark has passed its end.
+    pub allowed_lateness: Duration,
+    /// The most values of one segment field that are told apart; the rest is counted as `__other__`.
+    pub segments_max: usize,
+    /// Whether rules look at a window before it has been covered in full once.
+    pub allow_partial_windows: bool,
+}
+
+impl ModelSpec {
+    /// A specification with the usual settings: one-minute panes, a window of an hour that slides by five
+    /// minutes, no rules, one minute of out-of-orderness, no further lateness, 50 segments per field.
+    pub fn new(profile: Arc<ReferenceProfile>, model: &str, version: &str) -> Self {
+        let minutes = |n: u64| Duration::from_secs(60 * n);
+        Self {
+            model: model.to_owned(),
+            version: version.to_owned(),
+            profile,
+            segments: Vec::new(),
+            pane: minutes(1),
+            windows: vec![WindowSpec {
+                name: "1h".to_owned(),
+                size: minutes(60),
+                slide: minutes(5),
+            }],
+            rules: Vec::new(),
+            out_of_orderness: minutes(1),
+            allowed_lateness: Duration::ZERO,
+            segments_max: 50,
+            allow_partial_windows: false,
+        }
+    }
+
+    /// Everything that is wrong with the specification by itself.
+    pub fn problems(&self) -> Vec<SpecError> {
+        let mut problems = Vec::new();
+        let mut problem = |reason: SpecReason| {
+            let (model, version) = (self.model.clone(), self.version.clone());
+            problems.push(SpecError {
+                model,
+                version,
+                reason,
+            });
+        };
+        if !is_span(self.pane) {
+            problem(SpecReason::Pane);
+        }
+        if self.windows.is_empty() {
+            problem(SpecReason::NoWindow);
+        }
+        let mut names = BTreeSet::new();
+        for window in &self.windows {
+            if !names.insert(&window.name) {
+                problem(SpecReason::DuplicateWindow(window.name.clone()));
+            }
+            if !is_multiple(window.slide, self.pane) {
+                problem(SpecReason::Slide(window.name.clone()));
+            }
+            if !is_multiple(window.size, window.slide) {
+                problem(SpecReason::Size(window.name.clone()));
+            }
+        }
+        let mut names = BTreeSet::new();
+        for rule in &self.rules {
+            if !names.insert(&rule.name) {
+                problem(SpecReason::DuplicateRule(rule.name.clone()));
+            }
+            rule.problems()
+                .into_iter()
+                .for_each(|p| problem(SpecReason::Rule(p)));
+            for window in &rule.windows {
+                if !self.windows.iter().any(|w| w.name == *window) {
+                    problem(SpecReason::UnknownWindow(rule.name.clone(), window.clone()));
+                }
+            }
+        }
+        if self.segments_max == 0 && !self.segments.is_empty() {
+            problem(SpecReason::SegmentsMax);
+        }
+        problems
+    }
+}
+
+/// A span that event time can be divided by: whole microseconds, at least one, at most about 100 years.
+fn is_span(span: Duration) -> bool {
+    let nanos = span.as_nanos();
+    nanos > 0 && nanos.is_multiple_of(1_000) && span.as_secs() <= 100 * 366 * 86_400
+}
+
+fn is_multiple(of: Duration, unit: Duration) -> bool {
+    is_span(of) && is_span(unit) && of.as_micros().is_multiple_of(unit.as_micros())
+}
+
+/// What is wrong with a specification.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpecReason {
+    /// The pane has no usable width.
+    #[error("the pane must be at least a microsecond and at most a hundred years")]
+    Pane,
+    /// There is no window.
+    #[error("there must be at least one window")]
+    NoWindow,
+    /// Two windows have the same name.
+    #[error("the window `{0}` is given twice")]
+    DuplicateWindow(String),
+    /// A window does not close at pane ends.
+    #[error("window `{0}`: the slide must be a whole multiple of the pane")]
+    Slide(String),
+    /// A window does not begin where it once ended.
+    #[error("window `{0}`: the size must be a whole multiple of the slide")]
+    Size(String),
+    /// Two rules have the same name.
+    #[error("the rule `{0}` is given twice")]
+    DuplicateRule(String),
+    /// A rule cannot be used.
+    #[error(transparent)]
+    Rule(RuleError),
+    /// A rule names a window that does not exist.
+    #[error("rule `{0}`: there is no window `{1}`")]
+    UnknownWindow(String, String),
+    /// Segments are asked for but none may exist.
+    #[error("segments_max must be at least 1")]
+    SegmentsMax,
+    /// The model stands twice, or a column does.
+    #[error(transparent)]
+    Catalog(CatalogError),
+}
+
+/// Something wrong with one model's specification.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("model `{model}` version `{version}`: {reason}")]
+pub struct SpecError {
+    /// The model's id.
+    pub model: String,
+    /// The version's name.
+    pub version: String,
+    /// What is wrong.
+    #[source]
+    pub reason: SpecReason,
+}
+
+/// Everything that is wrong, at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpecErrors(pub Vec<SpecError>);
+
+impl fmt::Display for SpecErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, error) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            error.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for SpecErrors {}
+
+/// All models that are monitored, checked. A model's position is its [`LayoutId`].
+#[derive(Clone, Debug)]
+pub struct ModelSet {
+    specs: Vec<Arc<ModelSpec>>,
+    catalog: Arc<Catalog>,
+}
+
+impl ModelSet {
+    /// Checks the specifications and numbers them in the order given.
+    ///
+    /// # Errors
+    /// Everything that is wrong with any of them.
+    pub fn new(specs: Vec<ModelSpec>) -> Result<Self, SpecErrors> {
+        let mut errors: Vec<SpecError> = specs.iter().flat_map(ModelSpec::problems).collect();
+        let layouts = specs.iter().map(|spec| {
+            let mut layout = spec.profile.layout(spec.segments.clone());
+            // The reference may have been built under another name; the specification decides.
+            layout.model.clone_from(&spec.model);
+            layout.version.clone_from(&spec.version);
+            layout
+        });
+        let catalog = Catalog::new(layouts.collect());
+        match catalog {
+            Ok(catalog) if errors.is_empty() => Ok(Self {
+                specs: specs.into_iter().map(Arc::new).collect(),
+                catalog: Arc::new(catalog),
+            }),
+            Ok(_) => Err(SpecErrors(errors)),
+            Err(error) => {
+                let (CatalogError::Duplicate { model, version }
+                | CatalogError::DuplicateColumn { model, version, .. }) = error.clone();
+                errors.push(SpecError {
+                    model,
+                    version,
+                    reason: SpecReason::Catalog(error),
+                });
+                Err(SpecErrors(errors))
+            }
+        }
+    }
+
+    /// The layouts, for a decoder.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// The specifications in the order of their layouts.
+    pub fn specs(&self) -> &[Arc<ModelSpec>] {
+        &self.specs
+    }
+
+    /// The specification of a layout.
+    pub fn spec(&self, id: LayoutId) -> Option<&Arc<ModelSpec>> {
+        self.specs.get(id.index())
+    }
+
+    /// The specification of exactly this model and version name, with its number.
+    pub fn find(&self, model: &str, version: &str) -> Option<(LayoutId, &Arc<ModelSpec>)> {
+        let at = self
+            .specs
+            .iter()
+            .position(|s| s.model == model && s.version == version)?;
+        Some((LayoutId(at as u32), &self.specs[at]))
+    }
+}
