@@ -20,10 +20,11 @@ pub(crate) struct Dictionary {
 struct Named {
     hash: u64,
     start: u32,
-    cell: u32,
+    length: u16,
+    cell: u16,
 }
 
-const EMPTY: u32 = u32::MAX;
+const EMPTY: u16 = u16::MAX;
 
 /// Half of the slots stay empty, so a search is short and always ends.
 fn slots(entries: usize) -> usize {
@@ -44,6 +45,7 @@ impl Dictionary {
                 Named {
                     hash: 0,
                     start: 0,
+                    length: 0,
                     cell: EMPTY
                 };
                 slots(cells)
@@ -64,7 +66,8 @@ impl Dictionary {
             dictionary.named[slot] = Named {
                 hash,
                 start,
-                cell: cell as u32,
+                length: text.len() as u16,
+                cell: cell as u16,
             };
             dictionary.texts.push_str(text);
         }
@@ -90,11 +93,19 @@ impl Dictionary {
             if named.cell == EMPTY {
                 return self.bucket(hash);
             }
-            if named.hash == hash && self.texts[named.start as usize..].starts_with(text) {
-                return Some(named.cell);
+            if named.hash == hash && self.named_text(named) == text.as_bytes() {
+                return Some(u32::from(named.cell));
             }
             slot = (slot + 1) & mask;
         }
+    }
+
+    fn named_text(&self, named: Named) -> &[u8] {
+        let start = named.start as usize;
+        self.texts
+            .as_bytes()
+            .get(start..start + usize::from(named.length))
+            .unwrap_or_default()
     }
 
     /// The cell of a text of the rest.
@@ -122,4 +133,34 @@ impl Dictionary {
 /// Zero marks an empty slot.
 fn never_zero(hash: u64) -> u64 {
     hash.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn finds_what_it_was_given_and_nothing_else() {
+        for (named, rest) in [(0, 0), (1, 0), (0, 1), (256, 5_000), (300, 3)] {
+            let texts: Vec<String> = (0..named + rest).map(|i| format!("text {i}")).collect();
+            let (top, others) = texts.split_at(named);
+            let hashes: Vec<u64> = others.iter().map(|text| hash(text)).collect();
+            let dictionary = Dictionary::new(top.iter().map(String::as_str), &hashes, 64);
+            for (cell, text) in top.iter().enumerate() {
+                assert_eq!(dictionary.cell(text), Some(cell as u32));
+            }
+            let mut used: BTreeMap<u32, u32> = BTreeMap::new();
+            for text in others {
+                let cell = dictionary.cell(text).unwrap();
+                assert!((named..named + 64).contains(&(cell as usize)));
+                *used.entry(cell).or_default() += 1;
+            }
+            // The shared cells share evenly: 78 expected in each.
+            assert!(rest < 5_000 || (used.len() == 64 && used.values().all(|n| *n < 130)));
+            assert_eq!(dictionary.cell("text"), None);
+            assert_eq!(dictionary.cell(""), None);
+        }
+    }
 }

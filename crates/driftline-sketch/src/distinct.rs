@@ -114,3 +114,56 @@ pub(crate) fn is_possible(hash_of_whole: u64, text: &str) -> bool {
     text.len() <= TEXT_BYTES_MAX
         && (text.len() + 3 >= TEXT_BYTES_MAX || hash(text) == hash_of_whole)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sample(capacity: usize, texts: &[String]) -> DistinctSample {
+        let mut sample = DistinctSample::new(capacity);
+        texts.iter().for_each(|text| sample.add(text));
+        sample
+    }
+
+    #[test]
+    fn long_texts_are_cut_at_a_character() {
+        let text = "ä".repeat(31) + "€€";
+        let sample = sample(4, &[text]);
+        assert_eq!(
+            sample.texts().collect::<Vec<_>>(),
+            ["ä".repeat(31).as_str()]
+        );
+        assert!(sample.entries().all(|(hash, text)| is_possible(hash, text)));
+    }
+
+    #[test]
+    fn estimates_how_many_there_were() {
+        let texts: Vec<String> = (0..10_000).map(|i| format!("user-{i}")).collect();
+        assert_eq!(sample(64, &texts[..50]).distinct(), 50.0);
+        let estimate = sample(1_024, &texts).distinct();
+        assert!((estimate / 10_000.0 - 1.0).abs() < 0.1, "{estimate}");
+    }
+
+    #[test]
+    fn without_capacity_nothing_is_kept() {
+        assert!(sample(0, &["a".into()]).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn the_sample_of_a_union_is_the_merge_of_the_samples(
+            left in prop::collection::vec("[a-d]{0,3}", 0..40),
+            right in prop::collection::vec("[a-d]{0,3}", 0..40),
+            capacity in 0_usize..20,
+        ) {
+            let whole = sample(capacity, &[left.clone(), right.clone()].concat());
+            let (left, right) = (sample(capacity, &left), sample(capacity, &right));
+            for (mut a, b) in [(left.clone(), right.clone()), (right, left)] {
+                a.merge(&b);
+                prop_assert_eq!(&a, &whole);
+            }
+        }
+    }
+}

@@ -37,6 +37,14 @@ fn exponent_above(value: f64) -> i32 {
     (floor + i32::from(!exact)).clamp(EXPONENT_MIN, EXPONENT_MAX)
 }
 
+/// What a tile of values adds to a summary.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sums {
+    pub(crate) sum: i64,
+    pub(crate) squares: u128,
+    pub(crate) clamped: u64,
+}
+
 impl Grid {
     /// A grid for values around `near` that spread over `spread`. Both finite, `spread` not negative;
     /// a zero `spread` falls back to the size of `near`, and then to one.
@@ -84,18 +92,32 @@ impl Grid {
         }
     }
 
-    /// The value's place on the grid, and whether it had to be clamped. `value` is finite.
-    #[inline(always)]
-    pub(crate) fn place(&self, value: f64) -> (i64, bool) {
-        let steps = (value - self.centre) * self.per_step;
-        let within = steps.clamp(-STEPS_MAX, STEPS_MAX);
-        let place = (within + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits()) as i64;
-        (place, within != steps)
+    /// The sums over a tile of finite values, at most 2^31 of them.
+    #[inline]
+    pub(crate) fn sums(&self, values: &[f64]) -> Sums {
+        let (mut sum, mut low, mut high, mut clamped) = (0_i64, 0_u64, 0_u64, 0_u64);
+        for &value in values {
+            let steps = (value - self.centre) * self.per_step;
+            let within = steps.clamp(-STEPS_MAX, STEPS_MAX);
+            let place = (within + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits()) as i64;
+            // At most 2^31, so the square fits and its halves add up without carries.
+            let square = place.unsigned_abs() * place.unsigned_abs();
+            sum += place;
+            low += square & 0xffff_ffff;
+            high += square >> 32;
+            clamped += u64::from(within != steps);
+        }
+        Sums {
+            sum,
+            squares: (u128::from(high) << 32) + u128::from(low),
+            clamped,
+        }
     }
 
     /// The mean of `n` values with this sum.
     pub(crate) fn mean(&self, n: u64, sum: i128) -> Option<f64> {
-        (n > 0).then(|| self.centre + sum as f64 / n as f64 * self.step)
+        let mean = || self.centre + sum as f64 / n as f64 * self.step;
+        (n > 0).then(|| mean().clamp(f64::MIN, f64::MAX))
     }
 
     /// The sample standard deviation (n − 1) of `n` values with these sums.
@@ -111,12 +133,92 @@ impl Grid {
             .checked_sub(whole.checked_mul(sum.checked_add(rest)?)?)?;
         let rest = rest as f64;
         let deviations = (around as f64 - rest * (rest / n as f64)).max(0.0);
-        Some((deviations / (n - 1) as f64).sqrt() * self.step)
+        Some((deviations / (n - 1) as f64).sqrt() * self.step).map(|d: f64| d.min(f64::MAX))
     }
 
     /// Whether `n` places can have these sums.
     pub(crate) fn possible(n: u64, sum: i128, squares: u128) -> bool {
         let n = u128::from(n);
         sum.unsigned_abs() <= n << 31 && squares <= n << 62
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_stand_on_the_grid_exactly() {
+        let grid = Grid::around(1e9 + 7.0, 300.0);
+        let values = [1e9, 1e9 + 7.0, 1e9 - 1_000.0];
+        let sums = grid.sums(&values);
+        assert_eq!(grid.mean(3, i128::from(sums.sum)), Some(1e9 - 331.0));
+        assert_eq!(sums.clamped, 0);
+    }
+
+    #[test]
+    fn a_far_shift_keeps_its_small_spread() {
+        let grid = Grid::around(0.0, 1.0);
+        let sums = grid.sums(&[2_000.0, 2_000.0 + 1.0 / 1_024.0]);
+        let deviation = grid
+            .standard_deviation(2, i128::from(sums.sum), sums.squares)
+            .unwrap();
+        assert!(
+            (deviation - 0.5_f64.sqrt() / 1_024.0).abs() < 1e-12,
+            "{deviation}"
+        );
+    }
+
+    #[test]
+    fn extremes_are_clamped_and_counted() {
+        for (near, spread) in [
+            (0.0, 1.0),
+            (1e308, 1.0),
+            (-1e308, 1e308),
+            (0.0, 5e-324),
+            (5e-324, 0.0),
+        ] {
+            let grid = Grid::around(near, spread);
+            let sums = grid.sums(&[f64::MIN, f64::MAX, 0.0, -0.0, 5e-324, -5e-324]);
+            assert!(Grid::possible(6, i128::from(sums.sum), sums.squares));
+            assert!(
+                grid.mean(6, i128::from(sums.sum))
+                    .is_some_and(f64::is_finite)
+            );
+            assert!(sums.clamped <= 6);
+        }
+        assert_eq!(
+            Grid::around(0.0, 1.0)
+                .sums(&[2_049.0, -1e300, 2_048.0])
+                .clamped,
+            2
+        );
+    }
+
+    #[test]
+    fn the_error_of_a_place_is_half_a_step() {
+        let grid = Grid::around(0.3, 0.7);
+        for i in -1_000..1_000 {
+            let value = f64::from(i) * 0.012_345;
+            let back = grid.mean(1, i128::from(grid.sums(&[value]).sum)).unwrap();
+            assert!(
+                (back - value).abs() <= 1.000_001 * 2.0_f64.powi(-21),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn sums_that_no_values_have_do_not_overflow() {
+        let grid = Grid::around(0.0, 1.0);
+        for sum in [i128::MIN, i128::MAX, 0] {
+            for squares in [0, u128::MAX] {
+                for n in [0, 1, 2, u64::MAX] {
+                    let _ = grid.standard_deviation(n, sum, squares);
+                    let _ = grid.mean(n, sum);
+                    let _ = Grid::possible(n, sum, squares);
+                }
+            }
+        }
     }
 }

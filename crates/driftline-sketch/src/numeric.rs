@@ -13,6 +13,9 @@ pub const MISSING: f64 = f64::from_bits(0x7ff8_d21f_0000_0001);
 /// Stands in a column of numbers for a value that is no number. A NaN that no arithmetic produces.
 pub const WRONG_TYPE: f64 = f64::from_bits(0x7ff8_d21f_0000_0002);
 
+/// Values that are counted at a time.
+const TILE: usize = 64;
+
 /// Whether `value` is [`MISSING`].
 pub fn is_missing(value: f64) -> bool {
     value.to_bits() == MISSING.to_bits()
@@ -91,11 +94,11 @@ impl NumericProfile {
             .find(|spread| *spread > 0.0);
         let range = (!sorted.is_empty()).then_some(range);
         let grid = Grid::around(median, spread.unwrap_or(0.0));
-        let mut profile = Self::assemble(upper, grid, range, NumericSummary::default());
-        let mut reference = profile.empty_summary();
-        profile.add_column(values, &mut reference);
-        profile.reference = reference;
-        profile
+        let plain = Self::assemble(upper, grid, range, NumericSummary::default());
+        let mut reference = plain.empty_summary();
+        plain.add_column(values, &mut reference);
+        // Once more, now that the counts say which bins the table should resolve best.
+        Self::assemble(plain.binner.into_upper_bounds(), grid, range, reference)
     }
 
     pub(crate) fn assemble(
@@ -105,7 +108,7 @@ impl NumericProfile {
         reference: NumericSummary,
     ) -> Self {
         Self {
-            binner: Binner::new(upper),
+            binner: Binner::new(upper, &reference.counts),
             grid,
             range,
             reference,
@@ -158,20 +161,41 @@ impl NumericProfile {
         if into.counts.len() < self.bins() {
             into.counts.resize(self.bins(), 0);
         }
-        let (minimum, maximum) = self.range.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
-        for &value in values {
-            if !value.is_finite() {
-                into.add_invalid(value);
+        let mut finite = [0.0; TILE];
+        for tile in values.chunks(TILE) {
+            // Whole tiles of finite numbers, the usual case, need no copy.
+            if tile.iter().all(|value| value.is_finite()) {
+                self.add_finite(tile, into);
                 continue;
             }
-            into.counts[self.binner.bin(value)] += 1;
-            into.below_min += u64::from(value < minimum);
-            into.above_max += u64::from(value > maximum);
-            let (place, clamped) = self.grid.place(value);
-            into.clamped += u64::from(clamped);
-            into.sum += i128::from(place);
-            into.sum_of_squares += u128::from(place.unsigned_abs() * place.unsigned_abs());
+            let mut n = 0;
+            for &value in tile {
+                if value.is_finite() {
+                    finite[n] = value;
+                    n += 1;
+                } else {
+                    into.add_invalid(value);
+                }
+            }
+            self.add_finite(&finite[..n], into);
         }
+    }
+
+    /// Counts at most a tile of finite values.
+    fn add_finite(&self, values: &[f64], into: &mut NumericSummary) {
+        self.binner.count(values, &mut into.counts);
+        let (minimum, maximum) = self.range.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
+        let mut outside = [0_u64; 2];
+        for &value in values {
+            outside[0] += u64::from(value < minimum);
+            outside[1] += u64::from(value > maximum);
+        }
+        into.below_min += outside[0];
+        into.above_max += outside[1];
+        let sums = self.grid.sums(values);
+        into.sum += i128::from(sums.sum);
+        into.sum_of_squares += sums.squares;
+        into.clamped += sums.clamped;
     }
 
     /// The mean of the valid values, if there are any.
