@@ -102,7 +102,6 @@ impl Series {
                 events: sum.rows,
             };
             let close = Close {
-                window,
                 span: &span,
                 covered: start >= covered_from,
             };
