@@ -328,20 +328,18 @@ fn column_samples(
     for s in &report.statistics {
         let detector = s.statistic;
         let shown = options.detectors.contains(&detector) || rules.contains_key(&detector);
-        match ratio_offset(detector) {
-            _ if rank == Rank::Segment => {
-                if shown && !detector.is_quality() {
-                    push(SEGMENT_SCORE, Some(detector), s.value);
-                }
+        match (rank, ratio_offset(detector)) {
+            (Rank::Segment, None) if shown => push(SEGMENT_SCORE, Some(detector), s.value),
+            (Rank::Output | Rank::Feature, Some(offset)) => {
+                push(of_role + MISSING + offset, None, s.value);
             }
-            Some(offset) => push(of_role + MISSING + offset, None, s.value),
-            None if shown => {
+            (Rank::Output | Rank::Feature, None) if shown => {
                 push(of_role + SCORE, Some(detector), s.value);
                 if let Some(p) = s.p_value {
                     push(of_role + P_VALUE, Some(detector), p);
                 }
             }
-            None => {}
+            _ => {}
         }
     }
     if rank != Rank::Segment {

@@ -26,5 +26,5 @@ pub use handle::{Counter, ReasonCounters, Stage, Stream};
 pub use label::{LABEL_BYTES_MAX, OTHER, label_value};
 pub use latency::{Latency, LatencyKind, LatencyQuantiles};
 pub use options::TelemetryOptions;
-pub use telemetry::{ModelInfo, TEXT_FORMAT, Telemetry};
+pub use telemetry::{ModelInfo, TEXT_FORMAT, Telemetry, Totals};
 pub use view::SeriesView;

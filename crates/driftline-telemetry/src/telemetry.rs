@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use driftline_event::{AlertEvent, AlertStatus, DropReason, RejectKind, Timestamp, WindowReport};
 use prometheus::core::Collector;
-use prometheus::proto::MetricFamily;
+use prometheus::proto::{self, MetricFamily};
 use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
 use crate::catalogue::{self as c, Metric};
@@ -38,6 +38,25 @@ pub struct ModelInfo {
     pub reference_events: u64,
     /// What kind of model it is, such as `classification`; empty if unknown.
     pub task: String,
+}
+
+/// Sums over all models and partitions since the process started, for views.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Predictions counted.
+    pub predictions: u64,
+    /// Labels counted.
+    pub labels: u64,
+    /// Events that did not count, late ones among them.
+    pub rejected: u64,
+    /// Messages written to the dead-letter topic.
+    pub dead_letters: u64,
+    /// Events that came after their pane had closed.
+    pub late: u64,
+    /// Invariants that did not hold.
+    pub violations: u64,
+    /// Records between the positions of this process and the ends of its partitions.
+    pub lag_records: u64,
 }
 
 /// Counts, gauges, reports and alerts of one process. Clones share everything.
@@ -415,6 +434,21 @@ impl Telemetry {
         self.shared.view.expire(now);
     }
 
+    /// The sums that a view shows.
+    pub fn totals(&self) -> Totals {
+        let f = &self.shared.families;
+        let predictions = sum(&f.events, |m| has(m, "stream", Stream::Prediction.as_str()));
+        Totals {
+            predictions,
+            labels: sum(&f.events, |_| true).saturating_sub(predictions),
+            rejected: sum(&f.rejected, |_| true),
+            dead_letters: sum(&f.dead_letters, |_| true),
+            late: sum(&f.late, |_| true),
+            violations: sum(&f.violations, |_| true),
+            lag_records: sum(&f.lag, |_| true),
+        }
+    }
+
     /// All metric families as they are now.
     pub fn gather(&self) -> Vec<MetricFamily> {
         self.expire(Instant::now());
@@ -430,23 +464,35 @@ impl Telemetry {
         text
     }
 
-    /// The sum of a counter or gauge over the series that carry all of `labels`; for views and tests.
+    /// The sum of a counter or gauge over the series that carry all of `labels`; for tests, since it gathers
+    /// everything.
     pub fn value(&self, metric: &Metric, labels: &[(&str, &str)]) -> f64 {
         let families = self.gather();
         let series = families
             .iter()
             .filter(|f| f.name() == metric.name)
             .flat_map(|f| f.get_metric());
-        let wanted = series.filter(|m| {
-            let has = |(name, value): &(&str, &str)| {
-                m.get_label()
-                    .iter()
-                    .any(|l| l.name() == *name && l.value() == *value)
-            };
-            labels.iter().all(has)
-        });
+        let wanted = series.filter(|m| labels.iter().all(|(name, value)| has(m, name, value)));
         wanted
             .map(|m| m.get_gauge().get_value() + m.get_counter().get_value())
             .sum()
     }
+}
+
+fn has(metric: &proto::Metric, name: &str, value: &str) -> bool {
+    metric
+        .get_label()
+        .iter()
+        .any(|label| label.name() == name && label.value() == value)
+}
+
+fn sum(family: &impl Collector, wanted: impl Fn(&proto::Metric) -> bool) -> u64 {
+    let families = family.collect();
+    let metrics = families
+        .iter()
+        .flat_map(proto::MetricFamily::get_metric)
+        .filter(|m| wanted(m));
+    metrics
+        .map(|m| (m.get_counter().get_value() + m.get_gauge().get_value()) as u64)
+        .sum()
 }

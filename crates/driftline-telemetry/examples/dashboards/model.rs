@@ -341,20 +341,6 @@ fn flow() -> Vec<Panel> {
 }
 
 fn service() -> Vec<Panel> {
-    let lines = |title, description, unit, expr: String, legend| {
-        panel(
-            title,
-            description,
-            (Kind::Lines, unit),
-            (12, 8),
-            vec![(expr, legend)],
-        )
-    };
-    let p99 = |metric: &str| {
-        format!(
-            "histogram_quantile(0.99, sum by (le, stage) (rate({metric}_bucket{{{SERVICE}}}[$__rate_interval])))"
-        )
-    };
     let mut alerts = panel(
         "Alerts active",
         "For each monitor of the model, whether an alert is firing.",
@@ -366,77 +352,85 @@ fn service() -> Vec<Panel> {
         )],
     );
     alerts.words = Some(["quiet", "firing"]);
-    let troubles = vec![
-        (
-            format!(
-                "sum by (invariant) (increase(driftline_invariant_violations_total{{{SERVICE}}}[$__rate_interval]))"
+    let troubles = panel(
+        "Troubles",
+        "Violated invariants, aborted flushes, rebalances and series over the budget.",
+        (Kind::Lines, "short"),
+        (12, 8),
+        vec![
+            (
+                increase("invariant", "driftline_invariant_violations_total"),
+                "violated: {{invariant}}",
             ),
-            "violated: {{invariant}}",
-        ),
-        (
-            format!(
-                "sum by (stage) (increase(driftline_flushes_aborted_total{{{SERVICE}}}[$__rate_interval]))"
+            (
+                increase("stage", "driftline_flushes_aborted_total"),
+                "aborted flushes of {{stage}}",
             ),
-            "aborted flushes of {{stage}}",
-        ),
-        (
-            format!(
-                "sum by (stage) (increase(driftline_kafka_rebalances_total{{{SERVICE}}}[$__rate_interval]))"
+            (
+                increase("stage", "driftline_kafka_rebalances_total"),
+                "rebalances of {{stage}}",
             ),
-            "rebalances of {{stage}}",
-        ),
-        (
-            format!(
-                "sum by (model) (increase(driftline_series_dropped_total{{{SERVICE}}}[$__rate_interval]))"
+            (
+                increase("model", "driftline_series_dropped_total"),
+                "series over budget: {{model}}",
             ),
-            "series over budget: {{model}}",
-        ),
-    ];
-    vec![
-        alerts,
+        ],
+    );
+    let mut panels = vec![alerts, troubles];
+    panels.extend(latencies());
+    panels.extend(resources());
+    panels
+}
+
+fn increase(by: &str, metric: &str) -> String {
+    format!("sum by ({by}) (increase({metric}{{{SERVICE}}}[$__rate_interval]))")
+}
+
+fn latencies() -> [Panel; 2] {
+    let p99 = |title, description, metric: &str| {
+        let buckets =
+            format!("sum by (le, stage) (rate({metric}_bucket{{{SERVICE}}}[$__rate_interval]))");
+        let expr = format!("histogram_quantile(0.99, {buckets})");
         panel(
-            "Troubles",
-            "Violated invariants, aborted flushes, rebalances and series over the budget.",
-            (Kind::Lines, "short"),
+            title,
+            description,
+            (Kind::Lines, "s"),
             (12, 8),
-            troubles,
-        ),
-        lines(
+            vec![(expr, "{{stage}}")],
+        )
+    };
+    [
+        p99(
             "Flush, 99th percentile",
             "Time from the start of a flush to the end of its transaction.",
-            "s",
-            p99("driftline_flush_duration_seconds"),
-            "{{stage}}",
+            "driftline_flush_duration_seconds",
         ),
-        lines(
+        p99(
             "Commit, 99th percentile",
             "Time that the broker takes to commit a transaction.",
-            "s",
-            p99("driftline_commit_duration_seconds"),
-            "{{stage}}",
+            "driftline_commit_duration_seconds",
         ),
-        lines(
+    ]
+}
+
+fn resources() -> [Panel; 2] {
+    let cpu = format!("rate(process_cpu_seconds_total{{{SERVICE}}}[$__rate_interval])");
+    let memory = format!("process_resident_memory_bytes{{{SERVICE}}}");
+    let state = format!("sum by (stage) (driftline_state_bytes{{{SERVICE}}})");
+    [
+        panel(
             "Processor",
-            "Processor cores in use.",
-            "short",
-            format!("rate(process_cpu_seconds_total{{{SERVICE}}}[$__rate_interval])"),
-            "{{instance}}",
+            "Processor cores in use by the process.",
+            (Kind::Lines, "short"),
+            (12, 8),
+            vec![(cpu, "{{instance}}")],
         ),
         panel(
             "Memory",
             "Resident memory of the process, and what the stages hold for open windows.",
             (Kind::Lines, "bytes"),
             (12, 8),
-            vec![
-                (
-                    format!("process_resident_memory_bytes{{{SERVICE}}}"),
-                    "{{instance}}",
-                ),
-                (
-                    format!("sum by (stage) (driftline_state_bytes{{{SERVICE}}})"),
-                    "state of {{stage}}",
-                ),
-            ],
+            vec![(memory, "{{instance}}"), (state, "state of {{stage}}")],
         ),
     ]
 }

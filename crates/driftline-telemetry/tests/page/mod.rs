@@ -8,11 +8,11 @@ use driftline_telemetry::catalogue::{CATALOGUE, MetricType};
 /// The text of `docs/metrics.md`.
 pub(crate) fn metrics_page() -> String {
     let bounds = TelemetryOptions::default();
-    let mut page = format!(
+    let mut page = String::from(
         "# Metrics\n\n\
          Served at `/metrics` in the text format of Prometheus. This page is made from the catalogue in\n\
          `crates/driftline-telemetry/src/catalogue.rs`; a test keeps it true.\n\n\
-         | Metric | Type | Labels | Meaning |\n| --- | --- | --- | --- |\n"
+         | Metric | Type | Labels | Meaning |\n| --- | --- | --- | --- |\n",
     );
     for metric in CATALOGUE {
         let labels: Vec<String> = metric
