@@ -84,6 +84,7 @@ fn clippy(step: &mut Step, root: &Path) -> Result<()> {
         "--locked",
         "--workspace",
         "--all-targets",
+        "--keep-going",
         "--",
         "-D",
         "warnings",
