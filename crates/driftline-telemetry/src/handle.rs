@@ -30,6 +30,8 @@ impl Stream {
 pub enum Stage {
     /// Reads events, writes partial counts.
     Observe,
+    /// Decodes and counts labels.
+    Labels,
     /// Joins predictions with labels.
     Join,
     /// Merges partial counts, closes windows, decides.
@@ -41,6 +43,7 @@ impl Stage {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Observe => "observe",
+            Self::Labels => "labels",
             Self::Join => "join",
             Self::Evaluate => "evaluate",
         }

@@ -414,6 +414,11 @@ impl Telemetry {
         InternalEvent::Alert(alert).log();
     }
 
+    /// Shows an alert that an earlier process has sent: it is neither counted nor logged again.
+    pub fn restore_alert(&self, alert: &AlertEvent) {
+        self.shared.view.record_alert(alert, Instant::now());
+    }
+
     /// The newest report of every series and window, ordered by series and window name.
     pub fn latest_reports(&self) -> Vec<SeriesView> {
         self.shared.view.series()

@@ -84,9 +84,7 @@ impl ReadView {
     /// Takes a report; false when the view is full.
     pub(crate) fn record(&self, report: WindowReport, now: Instant) -> bool {
         let version = (report.series.model.clone(), report.series.version.clone());
-        if report.window.events > 0 || !self.versions.contains_key(&version) {
-            self.versions.insert(version, now);
-        }
+        let events = report.window.events;
         let full = self.reports.len() >= self.options.reports_max;
         match self
             .reports
@@ -100,6 +98,11 @@ impl ReadView {
                 vacant.insert(Latest::new(report, self.options.history_max));
             }
         }
+        if events > 0 {
+            self.versions.insert(version, now);
+        } else {
+            self.versions.entry(version).or_insert(now);
+        }
         true
     }
 
@@ -107,8 +110,6 @@ impl ReadView {
         if alert.status == AlertStatus::Pending {
             return;
         }
-        let version = (alert.series.model.clone(), alert.series.version.clone());
-        self.versions.entry(version).or_insert(now);
         let known = self.active.contains_key(&alert.fingerprint);
         if alert.status == AlertStatus::Resolved {
             self.active.remove(&alert.fingerprint);
@@ -118,6 +119,8 @@ impl ReadView {
         let mut monitors = lock(&self.monitors);
         if monitors.len() < self.options.alerts_active_max {
             monitors.insert(Monitor::of(alert));
+            let version = (alert.series.model.clone(), alert.series.version.clone());
+            self.versions.entry(version).or_insert(now);
         }
         drop(monitors);
         let mut recent = lock(&self.recent);

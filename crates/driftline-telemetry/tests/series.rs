@@ -5,6 +5,8 @@ mod common;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use proptest::prelude::*;
+
 use common::{alert, busy, parse, report, series};
 use driftline_event::{AlertStatus, ColumnRole, SeriesKey, Timestamp};
 use driftline_telemetry::catalogue::{self, CATALOGUE, MetricType};
@@ -298,4 +300,39 @@ fn a_forgotten_partition_has_no_series() {
     assert!(
         !text.contains("consumer_lag_records{") && !text.contains("watermark_timestamp_seconds{")
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_budget_is_ever_exceeded_and_no_series_stands_twice(
+        columns in prop::collection::vec((0..4_u8, "[a-c\\x00~_]{0,3}", 0..3_u8, 0.0..1.0_f64), 0..60),
+        series_per_model_max in 0..80_usize,
+        series_max in 0..200_usize,
+        segments: bool,
+    ) {
+        let options = TelemetryOptions { series_per_model_max, series_max, segments, ..TelemetryOptions::default() };
+        let telemetry = Telemetry::new(options);
+        for (model, feature, kind, value) in columns {
+            let mut key = series(&format!("m{model}"), &feature);
+            match kind {
+                0 => {}
+                1 => key.role = ColumnRole::Output,
+                _ => key.segment = Some("region=eu".to_owned()),
+            }
+            telemetry.record_report(report(key, "24h", value));
+        }
+        let lines = drift_lines(&telemetry.render());
+        prop_assert!(lines.len() <= series_max);
+        let mut seen = BTreeSet::new();
+        for (name, labels, _) in &lines {
+            prop_assert!(seen.insert((name, labels)));
+        }
+        for model in 0..4 {
+            let name = format!("m{model}");
+            let of = lines.iter().filter(|(_, l, _)| l.get("model") == Some(&name)).count();
+            prop_assert!(of <= series_per_model_max);
+        }
+    }
 }

@@ -124,7 +124,7 @@ fn glance() -> Vec<Panel> {
             "short",
             4,
             format!(
-                "sum(max by (model, model_version, feature) (driftline_drift_detected{{{VERSION}}}))"
+                "sum(max by (model, model_version, feature) (driftline_drift_detected{{{VERSION}}})) or vector(0)"
             ),
             "features",
         ),
@@ -134,7 +134,7 @@ fn glance() -> Vec<Panel> {
             "short",
             4,
             format!(
-                "sum(max by (model, model_version, monitor, kind, severity) (driftline_alert_active{{{VERSION}}}))"
+                "sum(max by (model, model_version, monitor, kind, severity) (driftline_alert_active{{{VERSION}}})) or vector(0)"
             ),
             "alerts",
         ),
