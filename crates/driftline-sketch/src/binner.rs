@@ -3,8 +3,12 @@
 /// Slots of the table, a power of two; half of them for each side of the centre.
 const SLOTS: usize = 1_024;
 const HALF: u64 = SLOTS as u64 / 2;
+/// Marks a slot that holds more than two bounds, so that two comparisons do not settle the bin.
+const CROWDED: u16 = 1 << 15;
 /// After so many steps from the table's bin a binary search goes on.
 const STEPS_MAX: usize = 4;
+/// Values whose slots are found at a time.
+const TILE: usize = 64;
 
 /// Finds the bin of a number among ascending upper bounds.
 ///
@@ -16,53 +20,73 @@ const STEPS_MAX: usize = 4;
 /// speed and nothing else.
 #[derive(Clone, Debug)]
 pub(crate) struct Binner {
+    /// The bounds, and once more +∞, so that each has a neighbour.
     upper: Vec<f64>,
     starts: Box<[u16; SLOTS]>,
     key: Key,
 }
 
 impl Binner {
-    /// `upper` is strictly ascending, ends with +∞ and has at most 2^16 bounds. `counts`, how many values to
+    /// `upper` is strictly ascending, ends with +∞ and has at most 2^15 bounds. `counts`, how many values to
     /// expect in each bin, decides what the table resolves best.
-    pub(crate) fn new(upper: Vec<f64>, counts: &[u64]) -> Self {
+    pub(crate) fn new(mut upper: Vec<f64>, counts: &[u64]) -> Self {
         let finite = upper.len().saturating_sub(1);
         let key = Key::best(&upper[..finite], counts);
         let mut starts = Box::new([0_u16; SLOTS]);
         let mut below = 0;
         for (slot, start) in starts.iter_mut().enumerate() {
-            *start = below as u16;
+            let first = below;
             while below < finite && key.slot(upper[below]) <= slot {
                 below += 1;
             }
+            *start = first as u16 | if below - first > 2 { CROWDED } else { 0 };
         }
+        upper.push(f64::INFINITY);
         Self { upper, starts, key }
     }
 
     pub(crate) fn upper_bounds(&self) -> &[f64] {
-        &self.upper
+        &self.upper[..self.upper.len() - 1]
     }
 
-    pub(crate) fn into_upper_bounds(self) -> Vec<f64> {
+    pub(crate) fn into_upper_bounds(mut self) -> Vec<f64> {
+        self.upper.pop();
         self.upper
     }
 
     /// Counts finite values in their bins.
     #[inline]
     pub(crate) fn count(&self, values: &[f64], counts: &mut [u64]) {
-        for &value in values {
-            counts[self.bin(value)] += 1;
+        // Two loops, so that the first has nothing but arithmetic and runs several lanes at a time.
+        let mut slots = [0_u32; TILE];
+        for tile in values.chunks(TILE) {
+            for (slot, value) in slots.iter_mut().zip(tile) {
+                *slot = self.key.slot(*value) as u32;
+            }
+            for (slot, value) in slots.iter().zip(tile) {
+                counts[self.bin_in_slot(*slot as usize, *value)] += 1;
+            }
         }
     }
 
     /// The number of bounds below `value`, which is finite.
+    #[cfg(test)]
+    fn bin(&self, value: f64) -> usize {
+        self.bin_in_slot(self.key.slot(value), value)
+    }
+
+    /// The number of bounds below `value`, whose slot is `slot`.
     #[inline(always)]
-    pub(crate) fn bin(&self, value: f64) -> usize {
-        let start = usize::from(self.starts[self.key.slot(value)]);
-        let bin = start + usize::from(value > self.upper[start]);
-        if value > self.upper[bin] {
-            self.bin_from(bin + 1, value)
-        } else {
+    fn bin_in_slot(&self, slot: usize, value: f64) -> usize {
+        let entry = self.starts[slot & (SLOTS - 1)];
+        let start = usize::from(entry & !CROWDED);
+        // Both comparisons at once: an atom puts two bounds side by side, and a branch would be guessed wrong.
+        let above = |bound: usize| usize::from(value > self.upper[bound]);
+        let bin = start + above(start) + above(start + 1);
+        if entry & CROWDED == 0 {
             bin
+        } else {
+            self.bin_from(bin, value)
         }
     }
 
@@ -88,15 +112,29 @@ struct Key {
     centre: f64,
     per_scale: f64,
     shift: u32,
+    /// The largest number that stays within the table.
+    limit: f64,
 }
 
 impl Key {
+    fn new(centre: f64, per_scale: f64, shift: u32) -> Self {
+        let limit = f64::from_bits(1.0_f64.to_bits() + (HALF << shift) - 1);
+        Self {
+            centre,
+            per_scale,
+            shift,
+            limit,
+        }
+    }
+
     /// The slot of a finite value.
     #[inline(always)]
     fn slot(&self, value: f64) -> usize {
         let distance = (value - self.centre) * self.per_scale;
-        let key = (1.0 + distance.abs()).to_bits() - 1.0_f64.to_bits();
-        let outward = (key >> self.shift).min(HALF - 1);
+        let size = 1.0 + distance.abs();
+        let size = if size < self.limit { size } else { self.limit };
+        let key = size.to_bits() - 1.0_f64.to_bits();
+        let outward = key >> self.shift;
         let mirror = ((distance.to_bits() as i64) >> 63) as u64;
         ((HALF + outward) ^ mirror) as usize & (SLOTS - 1)
     }
@@ -104,33 +142,18 @@ impl Key {
     /// The key under which the expected values need the fewest steps.
     fn best(bounds: &[f64], counts: &[u64]) -> Self {
         let (Some(low), Some(high)) = (bounds.first(), bounds.last()) else {
-            return Self {
-                centre: 0.0,
-                per_scale: 1.0,
-                shift: 52,
-            };
+            return Self::new(0.0, 1.0, 48);
         };
         let n = bounds.len();
         let spread = (bounds[n * 3 / 4] - bounds[n / 4]).max((high / 2.0 - low / 2.0) * 1e-6);
         let unit = if spread.is_normal() { spread } else { 1.0 };
-        let mut best = (
-            f64::INFINITY,
-            Self {
-                centre: 0.0,
-                per_scale: 1.0,
-                shift: 52,
-            },
-        );
+        let mut best = (f64::INFINITY, Self::new(0.0, 1.0, 48));
         for centre in [0.0, bounds[n / 2], *low] {
             for power in [-6, -4, -2, 0] {
                 let per_scale =
                     (1.0 / (unit * 2.0_f64.powi(power))).clamp(f64::MIN_POSITIVE, f64::MAX);
                 for shift in 44..=48 {
-                    let key = Self {
-                        centre,
-                        per_scale,
-                        shift,
-                    };
+                    let key = Self::new(centre, per_scale, shift);
                     let steps = key.expected_steps(bounds, counts);
                     if steps < best.0 {
                         best = (steps, key);

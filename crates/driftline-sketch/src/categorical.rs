@@ -107,7 +107,7 @@ impl CategoricalProfile {
     ) -> Self {
         let shared = if rest.is_empty() { 0 } else { hash_buckets };
         let buckets = (0..shared).map(|i| format!("(other {i})")).collect();
-        let dictionary = Dictionary::new(top.iter().map(String::as_str), &rest, shared);
+        let dictionary = Dictionary::new(&top, &rest, shared);
         let reference = CategoricalSummary::default();
         Self {
             top,
@@ -250,5 +250,107 @@ impl CategoricalSummary {
         (self.counts, self.unseen, self.missing, self.wrong_type) =
             (counts, unseen, missing, wrong_type);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(values: &[(&str, usize)], options: &ProfileOptions) -> CategoricalProfile {
+        let values = values
+            .iter()
+            .flat_map(|(text, times)| vec![Some(*text); *times]);
+        CategoricalProfile::build(values, options)
+    }
+
+    #[test]
+    fn the_most_frequent_are_named_and_the_rest_shares() {
+        let options = ProfileOptions {
+            top_categories: 2,
+            hash_buckets: 2,
+            ..Default::default()
+        };
+        let profile = profile(
+            &[("b", 3), ("a", 3), ("c", 9), ("d", 1), ("e", 1)],
+            &options,
+        );
+        assert_eq!(
+            (profile.name(0), profile.name(1), profile.cells()),
+            ("c", "a", 4)
+        );
+        assert_eq!(
+            (profile.name(2), profile.name(3), profile.name(4)),
+            ("(other 0)", "(other 1)", "")
+        );
+        assert_eq!((profile.code("c"), profile.code("a")), (0, 1));
+        assert!((2..4).contains(&profile.code("b")) && (2..4).contains(&profile.code("e")));
+        assert_eq!(profile.code("f"), UNSEEN_CODE);
+        assert_eq!((profile.distinct(), profile.singletons()), (5, 2));
+        assert_eq!(profile.reference().counts[..2], [9, 3]);
+        assert_eq!(
+            (profile.reference().valid(), profile.reference().unseen),
+            (17, 0)
+        );
+    }
+
+    #[test]
+    fn what_shares_no_cell_is_unseen() {
+        let options = ProfileOptions {
+            top_categories: 1,
+            hash_buckets: 0,
+            ..Default::default()
+        };
+        let profile = profile(&[("a", 2), ("b", 1)], &options);
+        assert_eq!((profile.cells(), profile.code("b")), (1, UNSEEN_CODE));
+        assert_eq!(
+            (profile.reference().valid(), profile.reference().unseen),
+            (3, 1)
+        );
+    }
+
+    #[test]
+    fn more_categories_than_are_kept_leave_a_share_of_unseen() {
+        let texts: Vec<String> = (0..REST_MAX + 1_000).map(|i| format!("id-{i}")).collect();
+        let values = texts.iter().map(|text| Some(text.as_str()));
+        let profile = CategoricalProfile::build(values, &ProfileOptions::default());
+        assert_eq!(profile.reference().unseen, 1_000 - 256);
+        assert_eq!(profile.reference().valid(), texts.len() as u64);
+    }
+
+    #[test]
+    fn a_long_text_is_never_named() {
+        let long = "x".repeat(NAMED_BYTES_MAX + 1);
+        let profile = profile(&[(&long, 5), ("", 1)], &ProfileOptions::default());
+        assert_eq!((profile.named_cells(), profile.name(0)), (1, ""));
+        assert_eq!((profile.cells(), profile.code("")), (65, 0));
+        assert!((1..65).contains(&profile.code(&long)));
+    }
+
+    #[test]
+    fn codes_are_counted_by_kind() {
+        let profile = profile(&[("a", 2)], &ProfileOptions::default());
+        let mut summary = CategoricalSummary::default();
+        let codes = [0, 0, UNSEEN_CODE, MISSING_CODE, WRONG_TYPE_CODE, 77];
+        profile.add_codes(&codes, &mut summary);
+        profile.add_unseen("new", &mut summary);
+        // A code that no text has is as unseen as a text that has no code.
+        assert_eq!((&summary.counts[..], summary.unseen), (&[2][..], 2));
+        assert_eq!(
+            (summary.missing, summary.wrong_type, summary.rows()),
+            (1, 1, 6)
+        );
+        assert_eq!(summary.sample.texts().collect::<Vec<_>>(), ["new"]);
+    }
+
+    #[test]
+    fn an_empty_reference_has_seen_nothing() {
+        let values = [None, None];
+        let profile = CategoricalProfile::build(values.into_iter(), &ProfileOptions::default());
+        assert_eq!((profile.cells(), profile.code("")), (0, UNSEEN_CODE));
+        assert_eq!(
+            (profile.reference().missing, profile.reference().valid()),
+            (2, 0)
+        );
     }
 }

@@ -161,21 +161,23 @@ impl NumericProfile {
         if into.counts.len() < self.bins() {
             into.counts.resize(self.bins(), 0);
         }
-        let mut finite = [0.0; TILE];
+        let mut finite = [0.0; TILE + 1];
         for tile in values.chunks(TILE) {
             // Whole tiles of finite numbers, the usual case, need no copy.
-            if tile.iter().all(|value| value.is_finite()) {
+            if tile.iter().fold(true, |all, value| all & value.is_finite()) {
                 self.add_finite(tile, into);
                 continue;
             }
-            let mut n = 0;
+            // Without branches: where values are missing at random, one would be guessed wrong.
+            let (mut n, mut missing) = (0, 0);
             for &value in tile {
-                if value.is_finite() {
-                    finite[n] = value;
-                    n += 1;
-                } else {
-                    into.add_invalid(value);
-                }
+                finite[n] = value;
+                n += usize::from(value.is_finite());
+                missing += usize::from(is_missing(value));
+            }
+            into.missing += missing as u64;
+            if n + missing < tile.len() {
+                tile.iter().for_each(|value| into.add_invalid(*value));
             }
             self.add_finite(&finite[..n], into);
         }
@@ -296,20 +298,17 @@ impl NumericSummary {
             .saturating_add(self.invalid())
     }
 
+    /// Counts a value that is neither finite nor missing.
     #[cold]
     fn add_invalid(&mut self, value: f64) {
-        let counter = if is_missing(value) {
-            &mut self.missing
-        } else if is_wrong_type(value) {
-            &mut self.wrong_type
+        if is_wrong_type(value) {
+            self.wrong_type += 1;
         } else if value.is_nan() {
-            &mut self.nan
-        } else if value > 0.0 {
-            &mut self.positive_infinity
+            self.nan += u64::from(!is_missing(value));
         } else {
-            &mut self.negative_infinity
-        };
-        *counter += 1;
+            self.positive_infinity += u64::from(value == f64::INFINITY);
+            self.negative_infinity += u64::from(value == f64::NEG_INFINITY);
+        }
     }
 
     /// The counters beside the bins, in the order in which they are written.
@@ -365,5 +364,153 @@ impl NumericSummary {
         (self.sum, self.sum_of_squares, self.counts) = (sum, sum_of_squares, counts);
         self.set_counters(counters);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(values: &[f64]) -> NumericProfile {
+        NumericProfile::build(values, &ProfileOptions::default())
+    }
+
+    fn summary(profile: &NumericProfile, values: &[f64]) -> NumericSummary {
+        let mut summary = profile.empty_summary();
+        profile.add_column(values, &mut summary);
+        summary
+    }
+
+    #[test]
+    fn a_continuous_reference_falls_evenly_into_its_bins() {
+        let values: Vec<f64> = (0..64_000).map(|i| f64::from(i).sqrt()).collect();
+        let profile = profile(&values);
+        let inner = profile
+            .reference()
+            .counts
+            .iter()
+            .filter(|n| (900..1_100).contains(*n));
+        assert_eq!((profile.bins(), inner.count()), (68, 62));
+        assert_eq!(profile.reference().valid(), 64_000);
+        assert_eq!(
+            (profile.minimum(), profile.maximum()),
+            (0.0, f64::from(63_999).sqrt())
+        );
+    }
+
+    #[test]
+    fn what_is_no_number_is_counted_by_kind() {
+        let profile = profile(&[1.0, 2.0, 3.0]);
+        let values = [
+            MISSING,
+            WRONG_TYPE,
+            f64::NAN,
+            -f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            2.0,
+        ];
+        for times in [1, 9, 64, 65] {
+            let summary = summary(&profile, &values.repeat(times));
+            let times = times as u64;
+            assert_eq!(
+                (summary.missing, summary.wrong_type, summary.nan),
+                (times, times, 2 * times)
+            );
+            assert_eq!(
+                (summary.positive_infinity, summary.negative_infinity),
+                (times, times)
+            );
+            assert_eq!(
+                (summary.valid(), summary.invalid(), summary.rows()),
+                (times, 5 * times, 7 * times)
+            );
+            assert_eq!(profile.mean(&summary), Some(2.0));
+        }
+        assert!(!is_missing(number(MISSING)) && !is_wrong_type(number(WRONG_TYPE)));
+    }
+
+    #[test]
+    fn inflated_zeros_do_not_mix_with_their_neighbours() {
+        let mut values = vec![0.0; 700];
+        values.extend((1..=300).map(f64::from));
+        let profile = profile(&values);
+        assert_eq!(profile.reference().counts[..2], [0, 700]);
+        let window = summary(&profile, &[0.0, -0.0, 5e-324, -5e-324]);
+        assert_eq!(window.counts[..3], [1, 2, 1]);
+        assert_eq!((window.below_min, window.above_max), (1, 0));
+        assert_eq!(profile.quantile(profile.reference(), 0.5), Some(0.0));
+    }
+
+    #[test]
+    fn a_constant_reference_tells_its_value_from_all_others() {
+        let profile = profile(&[7.0; 1_000]);
+        assert_eq!(profile.reference().counts, [0, 1_000, 0]);
+        assert_eq!(profile.standard_deviation(), 0.0);
+        let window = summary(&profile, &[6.9, 7.0, 7.0, 7.1]);
+        assert_eq!(window.counts, [1, 2, 1]);
+        assert_eq!((window.below_min, window.above_max), (1, 1));
+        assert_eq!(profile.quantile(&window, 0.5), Some(7.0));
+    }
+
+    #[test]
+    fn a_reference_without_numbers_has_one_bin_and_no_range() {
+        for values in [vec![], vec![MISSING; 10], vec![f64::NAN, f64::INFINITY]] {
+            let profile = profile(&values);
+            assert_eq!(profile.upper_bounds(), [f64::INFINITY]);
+            assert_eq!(profile.reference().rows(), values.len() as u64);
+            assert_eq!(
+                (profile.mean(profile.reference()), profile.minimum()),
+                (None, 0.0)
+            );
+            let window = summary(&profile, &[1.0, -1e308]);
+            assert_eq!(
+                (window.valid(), window.below_min, window.above_max),
+                (2, 0, 0)
+            );
+            assert_eq!(profile.quantile(&window, 0.5), None);
+        }
+    }
+
+    #[test]
+    fn extremes_are_numbers_too() {
+        let values = [f64::MIN, -1e308, -5e-324, 0.0, 5e-324, 1e308, f64::MAX];
+        let profile = profile(&values.repeat(100));
+        assert_eq!(profile.reference().valid(), 700);
+        assert_eq!(
+            profile
+                .reference()
+                .counts
+                .iter()
+                .filter(|n| **n == 100)
+                .count(),
+            7
+        );
+        for q in [0.0, 0.3, 0.5, 1.0] {
+            assert!(
+                profile
+                    .quantile(profile.reference(), q)
+                    .is_some_and(f64::is_finite)
+            );
+        }
+    }
+
+    #[test]
+    fn mean_deviation_and_quantiles_are_those_of_the_values() {
+        let values: Vec<f64> = (0..=1_000).map(f64::from).collect();
+        let profile = profile(&values);
+        let reference = profile.reference();
+        assert_eq!(profile.mean(reference), Some(500.0));
+        let deviation = profile.standard_deviation();
+        assert!(
+            (deviation - 289.108_111_266_356_3).abs() < 1e-9,
+            "{deviation}"
+        );
+        for q in [0.0, 0.01, 0.25, 0.5, 0.9, 1.0] {
+            let quantile = profile.quantile(reference, q).unwrap();
+            assert!((quantile - 1_000.0 * q).abs() < 2.0, "{q}: {quantile}");
+        }
+        assert_eq!(profile.quantile(reference, 1.5), None);
+        assert_eq!(profile.quantile(reference, f64::NAN), None);
     }
 }

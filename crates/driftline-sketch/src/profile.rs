@@ -133,6 +133,7 @@ fn content_hash(model: &str, version: &str, rows: u64, columns: &[ProfiledColumn
                     .top
                     .iter()
                     .for_each(|name| text(name, &mut bytes));
+                write_varint(categorical.rest.len() as u128, &mut bytes);
                 for hash in &categorical.rest {
                     bytes.extend_from_slice(&hash.to_le_bytes());
                 }
