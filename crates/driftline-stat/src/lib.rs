@@ -11,3 +11,5 @@
 
 pub mod binned;
 mod distribution;
+mod kolmogorov;
+pub mod sample;

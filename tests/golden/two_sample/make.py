@@ -1,0 +1,210 @@
+"""Writes golden.json: what scipy, numpy and astropy say about pairs of samples.
+
+Made with Python 3.11, scipy 1.17.1, numpy 2.4.6, astropy 8.0.2:
+
+    python3 -m venv venv && venv/bin/pip install scipy==1.17.1 numpy==2.4.6 astropy==8.0.2
+    venv/bin/python tests/golden/two_sample/make.py
+
+Samples are given by a generator rather than by their values, so that the file stays small. Its steps are exact in
+IEEE doubles, so that the reader in Rust (crates/driftline-stat/tests/golden.rs) makes the same bits.
+"""
+
+import json
+import math
+import pathlib
+import warnings
+
+import numpy as np
+from astropy.stats import kuiper_two
+from scipy import stats
+from scipy.spatial.distance import jensenshannon
+
+warnings.simplefilter("ignore")
+MASK = (1 << 64) - 1
+ZERO_SHARE = 1e-4
+
+
+def draws(seed):
+    """32-bit numbers of Knuth's MMIX generator, upper half."""
+    state = seed
+    while True:
+        state = (state * 6364136223846793005 + 1442695040888963407) & MASK
+        yield state >> 32
+
+
+def make(spec):
+    """The values of a sample; `shape` names the distribution."""
+    source = draws(spec["seed"])
+    unit = lambda: next(source) / 4294967296.0
+    scale, shift = spec["scale"], spec["shift"]
+    values = []
+    for _ in range(spec["n"]):
+        shape = spec["shape"]
+        if shape == "uniform":
+            base = unit()
+        elif shape == "bell":
+            base = unit() + unit() + unit() + unit() - 2.0
+        elif shape == "heavy":
+            sign = 1.0 if next(source) % 2 == 0 else -1.0
+            base = sign / (unit() + 2.0**-33)
+        elif shape == "integers":
+            base = math.floor(unit() * 12.0)
+        elif shape == "binary":
+            base = 1.0 if unit() < 0.3 else 0.0
+        elif shape == "zero_inflated":
+            first, second = unit(), unit()
+            base = 0.0 if first < 0.45 else second
+        elif shape == "constant":
+            base = 1.0
+        values.append(float(base * scale + shift))
+    return np.array(values)
+
+
+def shares(ref, cur):
+    p, q = np.asarray(ref, float), np.asarray(cur, float)
+    return p / p.sum(), q / q.sum()
+
+
+def share_distances(ref, cur):
+    p, q = shares(ref, cur)
+    p0, q0 = np.where(p == 0, ZERO_SHARE, p), np.where(q == 0, ZERO_SHARE, q)
+    none = lambda value: [float(value), None, "none"]
+    return {
+        "psi": none(np.sum((q0 - p0) * np.log(q0 / p0))),
+        "kl_divergence": none(np.sum(p0 * np.log(p0 / q0))),
+        "jensen_shannon": none(np.nan_to_num(jensenshannon(p, q, 2))),
+        "hellinger": none(math.sqrt(0.5 * np.sum((np.sqrt(p) - np.sqrt(q)) ** 2))),
+        "total_variation": none(0.5 * np.abs(p - q).sum()),
+        "l_infinity": none(np.abs(p - q).max()),
+    }
+
+
+def contingency(ref, cur):
+    table = np.array([ref, cur])
+    table = table[:, table.sum(axis=0) > 0]
+    out = {}
+    for name, lambda_ in (("chi_square", None), ("g_test", "log-likelihood")):
+        result = stats.chi2_contingency(table, lambda_=lambda_)
+        out[name] = [float(result.statistic), float(result.pvalue), "asymptotic"]
+    out["fisher_exact"] = out["z_test"] = None
+    if table.shape[1] == 2:
+        odds, p = stats.fisher_exact(table)
+        out["fisher_exact"] = ["inf" if math.isinf(odds) else float(odds), float(p), "exact"]
+        n, m = table.sum(axis=1)
+        pooled = table[:, 1].sum() / (n + m)
+        z = (table[0, 1] / n - table[1, 1] / m) / math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
+        out["z_test"] = [float(z), float(2 * stats.norm.sf(abs(z))), "asymptotic"]
+    return out
+
+
+def attempt(function):
+    try:
+        statistic, p, method = function()
+    except (ValueError, IndexError, ZeroDivisionError, np.linalg.LinAlgError):
+        return None
+    if not (np.isfinite(statistic) and np.isfinite(p)):
+        return None
+    return [float(statistic), float(p), method]
+
+
+def pair(result, method):
+    return result.statistic, result.pvalue, method
+
+
+def numeric(x, y):
+    large, small = max(len(x), len(y)), min(len(x), len(y))
+    ties = len(np.unique(np.concatenate([x, y]))) < len(x) + len(y)
+    mw_method = "exact" if small <= 8 and not ties else "asymptotic"
+    out = {
+        "ks": attempt(lambda: pair(stats.ks_2samp(x, y), "exact" if large <= 10000 else "asymptotic")),
+        "kuiper": attempt(lambda: (*kuiper_two(x, y), "asymptotic")),
+        "cramer_von_mises": attempt(
+            lambda: pair(stats.cramervonmises_2samp(x, y), "exact" if large <= 20 else "asymptotic")),
+        "anderson_darling": attempt(lambda: pair(stats.anderson_ksamp([x, y]), "asymptotic")),
+        "mann_whitney": attempt(lambda: pair(stats.mannwhitneyu(x, y), mw_method)),
+        "welch_t": attempt(lambda: pair(stats.ttest_ind(x, y, equal_var=False), "asymptotic")),
+        "epps_singleton": attempt(lambda: pair(stats.epps_singleton_2samp(x, y), "asymptotic")),
+        "wasserstein": [float(stats.wasserstein_distance(x, y)), None, "none"],
+        "energy": [float(stats.energy_distance(x, y)), None, "none"],
+    }
+    edges = np.unique(np.quantile(x, [i / 10 for i in range(1, 10)]))
+    count = lambda v: np.bincount(np.searchsorted(edges, v, side="right"), minlength=len(edges) + 1)
+    ref, cur = count(x), count(y)
+    out |= share_distances(ref, cur)
+    out |= {k: v for k, v in contingency(ref, cur).items() if k in ("chi_square", "g_test")}
+    distinct = np.unique(np.concatenate([x, y]))
+    if len(distinct) == 2:
+        counts = [[int(np.sum(v == d)) for d in distinct] for v in (x, y)]
+        out |= {k: v for k, v in contingency(*counts).items() if k in ("fisher_exact", "z_test")}
+    return out
+
+
+def spec(shape, n, seed, scale=1.0, shift=0.0):
+    return {"shape": shape, "n": n, "seed": seed, "scale": scale, "shift": shift}
+
+
+def numeric_cases():
+    sizes = [(1, 1), (1, 2), (2, 2), (2, 3), (3, 3), (5, 5), (5, 9), (8, 30), (10, 12), (12, 12), (19, 20), (20, 20),
+             (21, 20), (24, 24), (25, 40), (60, 60), (7, 400), (100, 150), (500, 500), (997, 1000), (2000, 5000)]
+    changes = [("bell", 1.0, 0.0), ("bell", 1.0, 0.25), ("bell", 1.5, 0.0), ("uniform", 1.0, 0.05), ("heavy", 1.0, 0.0),
+               ("heavy", 2.0, 0.5), ("integers", 1.0, 0.0), ("integers", 1.0, 1.0), ("binary", 1.0, 0.0),
+               ("zero_inflated", 1.0, 0.0), ("zero_inflated", 1.1, 0.0), ("uniform", 1e6, 1e9), ("bell", 1.0, 3.0)]
+    seed = 1
+    for n, m in sizes:
+        for shape, scale, shift in changes:
+            seed += 2
+            base_scale, base_shift = (scale, shift) if scale == 1e6 else (1.0, 0.0)
+            yield spec(shape, n, seed, base_scale, base_shift), spec(shape, m, seed + 1, scale, shift)
+    for n, m in [(1, 1), (4, 9), (30, 40)]:
+        yield spec("constant", n, 1), spec("constant", m, 1)
+        yield spec("constant", n, 1), spec("constant", m, 1, 2.0)
+        yield spec("constant", n, 1), spec("bell", m, 5, 1.0, 1.0)
+    # Beyond scipy's limit for the exact law: every region of the one-sample law.
+    for n, m, shift in [(12000, 3, 0.0), (12000, 3, 1.0), (12000, 40, 0.0), (12000, 40, 0.3), (12000, 40, 0.9),
+                        (12000, 40, 2.5), (10001, 300, 0.0), (10001, 300, 0.1), (10001, 300, 0.2), (10001, 300, 0.5),
+                        (15000, 11000, 0.0), (15000, 11000, 0.01), (15000, 11000, 0.03), (15000, 11000, 0.2),
+                        (20000, 20000, 0.0), (120000, 110000, 0.0), (120000, 110000, 0.004)]:
+        seed += 2
+        yield spec("bell", n, seed), spec("bell", m, seed + 1, 1.0, shift)
+
+
+def tables():
+    yield [["a", 5], ["b", 5]], [["a", 5], ["b", 5]]
+    yield [["no", 90], ["yes", 10]], [["no", 70], ["yes", 30]]
+    yield [["no", 8], ["yes", 2]], [["no", 1], ["yes", 5]]
+    yield [["no", 3], ["yes", 0]], [["no", 1], ["yes", 5]]
+    yield [["no", 3]], [["yes", 5]]
+    yield [["no", 900000], ["yes", 1000]], [["no", 1900000], ["yes", 2300]]
+    yield [["no", 500000], ["yes", 500000]], [["no", 499000], ["yes", 501000]]
+    yield [["a", 7], ["b", 8]], [["a", 8], ["b", 7]]
+    yield [["a", 100], ["b", 1]], [["a", 1000], ["b", 0]]
+    yield [["a", 10], ["b", 20], ["c", 30]], [["a", 6], ["b", 9], ["c", 17]]
+    yield [["a", 10], ["b", 20], ["c", 0]], [["a", 6], ["c", 17]]
+    yield [["a", 10], ["b", 20]], [["c", 6], ["d", 17]]
+    yield [["x", 12]], [["x", 3]]
+    source = draws(99)
+    for size in (4, 12, 40, 300):
+        yield ([[f"c{i:03}", next(source) % 200] for i in range(size)],
+               [[f"c{i:03}", next(source) % 150] for i in range(size)])
+
+
+def main():
+    out = {"numeric": [], "categorical": []}
+    for ref, cur in numeric_cases():
+        out["numeric"].append({"reference": ref, "current": cur, "results": numeric(make(ref), make(cur))})
+    for ref, cur in tables():
+        names = sorted({n for n, c in ref + cur if c > 0})
+        r, c = ([dict(side).get(name, 0) for name in names] for side in (ref, cur))
+        results = share_distances(r, c) | contingency(r, c)
+        out["categorical"].append({"reference": ref, "current": cur, "results": results})
+    lines = ["{"]
+    for i, (kind, cases) in enumerate(out.items()):
+        lines.append(f'"{kind}": [')
+        lines.append(",\n".join(json.dumps(case, allow_nan=False) for case in cases))
+        lines.append("]," if i == 0 else "]")
+    lines.append("}")
+    path = pathlib.Path(__file__).with_name("golden.json")
+    path.write_text("\n".join(lines) + "\n")
+
+
+main()
