@@ -154,7 +154,8 @@ mod tests {
     proptest! {
         #[test]
         fn decimals_are_the_usual_ones(value: i64) {
-            prop_assert_eq!(decimal(value, &mut [0; 20]), value.to_string());
+            let mut buffer = [0; 20];
+            prop_assert_eq!(decimal(value, &mut buffer), value.to_string());
         }
     }
 }

@@ -431,7 +431,7 @@ mod tests {
 
     #[test]
     fn splits_what_is_too_large_and_only_the_last_part_makes_progress() {
-        let batches = example(60);
+        let batches = example(80);
         let parts: Vec<_> = batches.iter().map(|b| Batch::decode(b).unwrap()).collect();
         assert_eq!(
             parts.iter().map(|p| p.deltas.len()).collect::<Vec<_>>(),
