@@ -110,7 +110,7 @@ impl Dashboard {
     fn frame(&self, panels: &[Value]) -> Value {
         let mut variables = vec![json!({
             "name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus",
-            "hide": 0, "includeAll": false, "multi": false, "current": {}, "options": [],
+            "hide": 0, "includeAll": false, "multi": false, "options": [],
             "refresh": 1, "regex": "",
         })];
         variables.extend(self.variables.iter().map(Variable::json));
@@ -126,8 +126,11 @@ impl Dashboard {
             }],
             "annotations": {"list": [{
                 "name": "Alerts", "enable": true, "hide": false, "iconColor": "#E69F00",
-                "datasource": datasource(), "expr": self.annotation.0,
-                "titleFormat": self.annotation.1, "step": "60s", "useValueForTime": false,
+                "datasource": datasource(), "titleFormat": self.annotation.1,
+                "target": {
+                    "refId": "Annotation", "expr": self.annotation.0, "interval": "60s",
+                    "legendFormat": self.annotation.1,
+                },
             }]},
             "templating": {"list": variables},
             "panels": panels,
@@ -141,16 +144,20 @@ fn datasource() -> Value {
 
 impl Variable {
     fn json(&self) -> Value {
-        let query = format!("label_values({}, {})", self.series, self.name);
-        json!({
+        let mut variable = json!({
             "name": self.name, "label": self.label, "type": "query", "datasource": datasource(),
-            "query": {"query": query, "refId": "variable"}, "definition": query,
+            "query": {
+                "query": format!("label_values({}, {})", self.series, self.name), "refId": "variable",
+            },
             // 2: again when the time range changes, so that what is gone is not offered.
             "refresh": 2, "sort": 1, "hide": 0, "regex": "", "options": [], "skipUrlSync": false,
             "multi": self.multi, "includeAll": self.multi,
-            "allValue": if self.multi { json!(".+") } else { Value::Null },
-            "current": if self.multi { json!({"text": ["All"], "value": ["$__all"]}) } else { json!({}) },
-        })
+        });
+        if self.multi {
+            variable["allValue"] = json!(".+");
+            variable["current"] = json!({"text": ["All"], "value": ["$__all"]});
+        }
+        variable
     }
 }
 
