@@ -198,7 +198,7 @@ pub struct ColumnOptions {
     /// Column of the prediction id [default: id or prediction_id]
     #[arg(long, value_name = "COLUMN")]
     pub id_column: Option<String>,
-    /// Column of the model's score or value [default: score or value]
+    /// Column of the model's score or value [default: score]
     #[arg(long, value_name = "COLUMN")]
     pub score_column: Option<String>,
     /// Column of the predicted label [default: pred, prediction or label]

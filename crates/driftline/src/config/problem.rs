@@ -103,8 +103,7 @@ impl Problems {
     }
 
     pub(super) fn sort(&mut self) {
-        self.list
-            .sort_by(|a, b| (a.gravity, a.at).cmp(&(b.gravity, b.at)));
+        self.list.sort_by_key(|p| (p.gravity, p.at));
     }
 
     /// Where `path` stands, or else the nearest thing around it.
