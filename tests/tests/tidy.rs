@@ -37,7 +37,7 @@ fn hold(kind: &str, limit: usize, sizes: &BTreeMap<String, usize>) {
         let allowed = listed.get(path.as_str()).copied().unwrap_or(limit);
         assert!(
             size <= allowed,
-            "{path} has {size} {kind}, {allowed} are allowed: split it where a piece has a name of its own"
+            "{path} has {size} {kind}, {allowed} allowed: make it smaller, or say so in tests/ratchet.txt"
         );
     }
     for path in listed.keys() {
