@@ -153,7 +153,7 @@ fn main() {
         println!("  {shape:<14} {:6.2}", numeric(shape));
     }
     println!("categories, ns per value: code, add_codes");
-    for (categories, seen) in [(11, 1.0), (5_000, 1.0), (5_000, 0.5)] {
+    for (categories, seen) in [(11, 1.0), (200, 1.0), (5_000, 1.0), (5_000, 0.5)] {
         let (lookup, count) = categorical(categories, seen);
         println!(
             "  {categories:>5} known, {:>3.0} % {lookup:6.2} {count:6.2}",

@@ -1,4 +1,15 @@
 //! Categorical columns: counts of the reference's categories.
+//!
+//! **What it measures.** The share of each of the reference's most frequent categories, exactly; the shares of the
+//! reference's other categories together by hash; and the share of texts that the reference has never
+//! seen, with the names of some of them.
+//!
+//! **Error.** Counts of named categories have none. A shared cell is the sum of its categories, so two of them that
+//! trade places go unnoticed. "Never seen" is right up to a 64-bit hash: of 65,536 known texts, a new one is
+//! taken for one of them with a probability of 2^-48.
+//!
+//! **Not for** identifiers: where the reference's texts hardly repeat, nearly everything is unseen, as the
+//! reference's own [`CategoricalProfile::singletons`] then says.
 
 use std::collections::BTreeMap;
 
@@ -240,15 +251,15 @@ impl CategoricalSummary {
         if left != right {
             return Err(ShapeMismatch::Sample { left, right });
         }
-        let counts = by.counts(&self.counts, &other.counts)?;
+        by.check(&self.counts, &other.counts)?;
         let unseen = by.count(self.unseen, other.unseen)?;
         let missing = by.count(self.missing, other.missing)?;
         let wrong_type = by.count(self.wrong_type, other.wrong_type)?;
         if let Combine::Add = by {
             self.sample.merge(&other.sample);
         }
-        (self.counts, self.unseen, self.missing, self.wrong_type) =
-            (counts, unseen, missing, wrong_type);
+        (self.unseen, self.missing, self.wrong_type) = (unseen, missing, wrong_type);
+        by.counts(&mut self.counts, &other.counts);
         Ok(())
     }
 }

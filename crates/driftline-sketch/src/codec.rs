@@ -5,7 +5,7 @@
 //! empty cells and is followed by the number of further empty cells in the run; every other number is a count.
 
 use crate::categorical::CategoricalSummary;
-use crate::column::{ColumnProfile, ColumnSummary};
+use crate::column::{COUNT_MAX, ColumnProfile, ColumnSummary};
 use crate::distinct::{self, DistinctSample};
 use crate::moments::Grid;
 use crate::numeric::NumericSummary;
@@ -91,11 +91,11 @@ pub(crate) fn decode(
     }
 }
 
-/// The sum of counts that must not overflow.
+/// The sum of counts, which must stay in range.
 pub(crate) fn total(counts: impl IntoIterator<Item = u64>) -> Result<u64, DecodeError> {
-    counts
-        .into_iter()
-        .try_fold(0, u64::checked_add)
+    let total = counts.into_iter().try_fold(0, u64::checked_add);
+    total
+        .filter(|total| *total <= COUNT_MAX)
         .ok_or(DecodeError::Impossible)
 }
 
@@ -181,12 +181,11 @@ fn take_counters<const N: usize>(input: &mut &[u8]) -> Result<[u64; N], DecodeEr
     if u32::from(flags) >> N != 0 {
         return Err(DecodeError::NotCanonical);
     }
-    for (i, count) in counters
+    let set = counters
         .iter_mut()
         .enumerate()
-        .filter(|(i, _)| flags >> i & 1 == 1)
-    {
-        let _ = i;
+        .filter(|(i, _)| flags >> i & 1 == 1);
+    for (_, count) in set {
         *count = take_u64(input)?;
         if *count == 0 {
             return Err(DecodeError::NotCanonical);
@@ -271,4 +270,53 @@ fn take_varint(input: &mut &[u8]) -> Result<u128, DecodeError> {
         }
     }
     Err(DecodeError::NotCanonical)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{NumericProfile, ProfileOptions};
+
+    fn column() -> ColumnProfile {
+        let values: Vec<f64> = (0..10).map(f64::from).collect();
+        let options = ProfileOptions {
+            bins: 4,
+            ..Default::default()
+        };
+        ColumnProfile::Numeric(NumericProfile::build(&values, &options))
+    }
+
+    #[test]
+    fn the_bytes_are_these() {
+        let ColumnProfile::Numeric(profile) = column() else {
+            unreachable!("built as numeric")
+        };
+        let mut summary = profile.empty_summary();
+        profile.add_column(&[4.0, 4.0, crate::MISSING, f64::NAN], &mut summary);
+        let mut bytes = Vec::new();
+        ColumnSummary::Numeric(summary).encode(&mut bytes);
+        // Kind; two empty bins, two values, two empty bins; missing and NaN once each; two sums of zero.
+        assert_eq!(bytes, [0, 0, 1, 2, 0, 1, 0b11, 1, 1, 0, 0]);
+    }
+
+    #[test]
+    fn other_forms_of_the_same_summary_are_refused() {
+        let read = |bytes: &[u8]| decode(&mut &bytes[..], &column());
+        assert!(read(&[0, 0, 4, 0, 0, 0]).is_ok());
+        for (bytes, error) in [
+            (&[0, 0, 1, 0, 2, 0, 0, 0][..], DecodeError::NotCanonical), // Two runs side by side.
+            (&[0, 0, 0x84, 0, 0, 0, 0], DecodeError::NotCanonical),     // A longer varint.
+            (&[0, 0, 4, 1, 0, 0, 0], DecodeError::NotCanonical),        // A flag without a count.
+            (&[0, 0, 5, 0, 0, 0], DecodeError::Cells),
+            (&[0, 0, 4, 0, 0], DecodeError::Truncated),
+            (&[1, 0, 4, 0, 0], DecodeError::Kind),
+            (&[2, 0, 4, 0, 0, 0], DecodeError::NotCanonical),
+            (&[0, 0, 4, 0, 1, 0], DecodeError::Impossible), // A sum of no values.
+            (&[0, 0, 4, 0x20, 1, 0, 0], DecodeError::Impossible), // More below the minimum than there are.
+        ] {
+            assert_eq!(read(bytes), Err(error), "{bytes:?}");
+        }
+        let far = [&[0, 0, 4][..], &[1], &[0xff; 30]].concat();
+        assert!(read(&far).is_err());
+    }
 }

@@ -140,6 +140,9 @@ impl ColumnSummary {
     }
 }
 
+/// No count goes beyond this, so that counting on from a summary that came from outside cannot overflow.
+pub(crate) const COUNT_MAX: u64 = i64::MAX as u64;
+
 /// The two exact ways to combine counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Combine {
@@ -149,20 +152,35 @@ pub(crate) enum Combine {
 
 impl Combine {
     pub(crate) fn count(self, a: u64, b: u64) -> Result<u64, ShapeMismatch> {
-        match self {
+        let result = match self {
             Self::Add => a.checked_add(b),
             Self::Subtract => a.checked_sub(b),
-        }
-        .ok_or(ShapeMismatch::OutOfRange)
+        };
+        result
+            .filter(|count| *count <= COUNT_MAX)
+            .ok_or(ShapeMismatch::OutOfRange)
     }
 
-    pub(crate) fn counts(self, a: &[u64], b: &[u64]) -> Result<Vec<u64>, ShapeMismatch> {
+    /// Whether [`Combine::counts`] will do.
+    pub(crate) fn check(self, a: &[u64], b: &[u64]) -> Result<(), ShapeMismatch> {
         if a.len() != b.len() {
             return Err(ShapeMismatch::Cells {
                 left: a.len(),
                 right: b.len(),
             });
         }
-        a.iter().zip(b).map(|(a, b)| self.count(*a, *b)).collect()
+        a.iter()
+            .zip(b)
+            .try_for_each(|(a, b)| self.count(*a, *b).map(|_| ()))
+    }
+
+    /// Combines counts that passed [`Combine::check`].
+    pub(crate) fn counts(self, a: &mut [u64], b: &[u64]) {
+        for (a, b) in a.iter_mut().zip(b) {
+            match self {
+                Self::Add => *a += b,
+                Self::Subtract => *a -= b,
+            }
+        }
     }
 }

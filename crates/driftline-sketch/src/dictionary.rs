@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn finds_what_it_was_given_and_nothing_else() {
         for (named, rest) in [(0, 0), (1, 0), (0, 1), (256, 5_000), (300, 3)] {
-            let texts: Vec<String> = (0..named + rest).map(|i| a_text(i)).collect();
+            let texts: Vec<String> = (0..named + rest).map(a_text).collect();
             let (top, others) = texts.split_at(named);
             let hashes: Vec<u64> = others.iter().map(|text| hash(text)).collect();
             let dictionary = Dictionary::new(top, &hashes, 64);

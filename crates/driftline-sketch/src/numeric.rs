@@ -1,4 +1,18 @@
-//! Numeric columns: counts in the bins of the reference's quantiles.
+//! Numeric columns: counts in the bins of the reference's quantiles, and moments on a grid of its scale.
+//!
+//! **What it measures.** The share of a window's values in each of about 64 bins of equal reference mass; hence
+//! the distribution function at every cut, exactly. Cuts are the reference's quantiles at i/64 and at 0.1, 0.5,
+//! 99.5 and 99.9 %; a value v that is common in the reference has the bin (v⁻, v] to itself, where v⁻ is the
+//! next smaller f64, so that ties, inflated zeros and discrete columns are compared value by value.
+//!
+//! **Error.** Counts have none. The distribution function between two cuts is known to within the mass of one
+//! bin, and a Kolmogorov–Smirnov distance likewise: to 1/64, for smooth shifts to far less. The mean is that of the
+//! values rounded to a grid of 2^-20 of the reference's spread (its interquartile range, rounded up to a power of
+//! two): an error of at most 2^-21 of that spread, whatever the number of values. Values more than 2,048
+//! spreads away count in the moments as if they stood there, and their number is [`NumericSummary::clamped`].
+//!
+//! **Not for** columns whose reference is not representative at all: a bin without reference mass says
+//! only that something is there.
 
 use std::fmt;
 
@@ -340,7 +354,7 @@ impl NumericSummary {
 
     /// `self` and `other` combined by exact addition or subtraction; `self` is unchanged on error.
     pub(crate) fn combine(&mut self, other: &Self, by: Combine) -> Result<(), ShapeMismatch> {
-        let counts = by.counts(&self.counts, &other.counts)?;
+        by.check(&self.counts, &other.counts)?;
         let mut counters = [0; 8];
         for (to, (a, b)) in counters
             .iter_mut()
@@ -361,7 +375,8 @@ impl NumericSummary {
         let (Some(sum), Some(sum_of_squares)) = (sum, squares) else {
             return Err(ShapeMismatch::OutOfRange);
         };
-        (self.sum, self.sum_of_squares, self.counts) = (sum, sum_of_squares, counts);
+        (self.sum, self.sum_of_squares) = (sum, sum_of_squares);
+        by.counts(&mut self.counts, &other.counts);
         self.set_counters(counters);
         Ok(())
     }
