@@ -67,9 +67,10 @@ fn lifted_lints_do_not_become_more() {
         ("unwraps", concat!("clippy::", "unwrap_used")),
     ];
     for (kind, lint) in lifted {
-        let sizes = rust_files()
+        let sources = rust_files()
             .into_iter()
-            .map(|file| (file.path, file.text.matches(lint).count()));
+            .filter(|file| file.path.contains("/src/"));
+        let sizes = sources.map(|file| (file.path, file.text.matches(lint).count()));
         hold(kind, 0, &sizes.collect());
     }
 }
