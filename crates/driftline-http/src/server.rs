@@ -120,6 +120,7 @@ pub fn serve(
     let local_addr = listener.local_addr().map_err(at_bind)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        .max_blocking_threads(8)
         .thread_name("driftline-http")
         .enable_all()
         .build()

@@ -6,7 +6,7 @@
 //! (relative to their thresholds); the others are folded into `feature="__other__"`, whose score, flag and
 //! ratios are the largest among them. What is folded or left out is counted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use driftline_event::{ColumnRole, Statistic, WindowReport};
@@ -70,14 +70,14 @@ pub(crate) fn expose(reports: &[Arc<WindowReport>], options: &TelemetryOptions) 
     for report in reports {
         models.entry(&report.series.model).or_default().push(report);
     }
-    let mut plans: Vec<Plan> = models
+    let mut plans: Vec<Plan<'_>> = models
         .into_iter()
         .map(|(m, r)| Plan::new(m, &r, options))
         .collect();
     plans.sort_by(|a, b| {
         a.demand()
             .cmp(&b.demand())
-            .then_with(|| a.model.cmp(&b.model))
+            .then_with(|| a.model.cmp(b.model))
     });
 
     let mut exposition = Exposition::default();
@@ -88,7 +88,7 @@ pub(crate) fn expose(reports: &[Arc<WindowReport>], options: &TelemetryOptions) 
         let (samples, mut dropped) = plan.fit(share);
         left -= samples.len();
         waiting -= 1;
-        let model = plan.model.clone();
+        let model = plan.model.to_owned();
         for sample in samples {
             dropped += merge(&mut series, sample);
         }
@@ -127,8 +127,10 @@ fn merge(into: &mut BTreeMap<(usize, Vec<String>), f64>, sample: Sample) -> u64 
 
 /// A column of one version and segment with all its windows: kept or folded as a whole.
 #[derive(Debug, Default)]
-struct Subject {
-    samples: Vec<Sample>,
+struct Subject<'a> {
+    reports: Vec<&'a WindowReport>,
+    /// How many series it has. They are made only if it is kept.
+    demand: usize,
     /// The highest score relative to its threshold.
     weight: f64,
 }
@@ -141,21 +143,25 @@ enum Rank {
     Segment,
 }
 
-type SubjectKey = (Rank, String, String, Option<String>);
+/// Rank, version, column and segment.
+type SubjectKey<'a> = (Rank, &'a str, &'a str, Option<&'a str>);
+/// A series under [`OTHER`]: metric, version, detector and window.
+type OtherKey<'a> = (usize, &'a str, Option<Statistic>, &'a str);
 
 #[derive(Debug)]
-struct Plan {
-    model: String,
+struct Plan<'a> {
+    model: &'a str,
+    options: &'a TelemetryOptions,
     totals: Vec<Sample>,
     /// In the order in which they are kept.
-    subjects: Vec<(SubjectKey, Subject)>,
+    subjects: Vec<(SubjectKey<'a>, Subject<'a>)>,
 }
 
-impl Plan {
-    fn new(model: &str, reports: &[&WindowReport], options: &TelemetryOptions) -> Self {
+impl<'a> Plan<'a> {
+    fn new(model: &'a str, reports: &[&'a WindowReport], options: &'a TelemetryOptions) -> Self {
         let mut totals = BTreeMap::new();
-        let mut subjects: BTreeMap<SubjectKey, Subject> = BTreeMap::new();
-        for report in reports {
+        let mut subjects: BTreeMap<SubjectKey<'a>, Subject<'a>> = BTreeMap::new();
+        for &report in reports {
             let key = &report.series;
             let rank = match (&key.segment, key.role) {
                 (Some(_), _) if !options.segments => continue,
@@ -168,13 +174,14 @@ impl Plan {
             }
             let id = (
                 rank,
-                key.version.clone(),
-                key.feature.clone(),
-                key.segment.clone(),
+                key.version.as_str(),
+                key.feature.as_str(),
+                key.segment.as_deref(),
             );
             let subject = subjects.entry(id).or_default();
             subject.weight = subject.weight.max(weight(report));
-            column_samples(report, rank, options, &mut subject.samples);
+            subject.reports.push(report);
+            for_each_value(report, rank, options, |_, _, _| subject.demand += 1);
         }
         let mut subjects: Vec<_> = subjects.into_iter().collect();
         subjects.sort_by(|((rank_a, ..), a), ((rank_b, ..), b)| {
@@ -189,74 +196,76 @@ impl Plan {
             })
             .collect();
         Self {
-            model: model.to_owned(),
+            model,
+            options,
             totals,
             subjects,
         }
     }
 
     fn demand(&self) -> usize {
-        self.totals.len()
-            + self
-                .subjects
-                .iter()
-                .map(|(_, s)| s.samples.len())
-                .sum::<usize>()
+        self.totals.len() + self.subjects.iter().map(|(_, s)| s.demand).sum::<usize>()
     }
 
     /// At most `share` samples, and how many were folded or left out.
     fn fit(&self, share: usize) -> (Vec<Sample>, u64) {
         let demand = self.demand();
         let mut kept = self.totals.clone();
-        let mut other = BTreeMap::new();
         // Room for `__other__` is set aside for all that might be folded, not only for what will be.
         let reserve = if demand > share {
-            self.foldable().len()
+            self.fold(&self.subjects).len()
         } else {
             0
         };
-        let mut folding = false;
-        for ((rank, ..), subject) in &self.subjects {
-            folding |= kept.len() + subject.samples.len() + reserve > share;
-            if !folding {
-                kept.extend(subject.samples.iter().cloned());
-            } else if *rank == Rank::Feature {
-                for folded in subject.samples.iter().filter_map(Sample::folded) {
-                    merge(&mut other, folded);
-                }
+        let mut folded_from = self.subjects.len();
+        for (i, ((rank, ..), subject)) in self.subjects.iter().enumerate() {
+            if kept.len() + subject.demand + reserve > share {
+                folded_from = i;
+                break;
+            }
+            for report in &subject.reports {
+                for_each_value(report, *rank, self.options, |metric, detector, value| {
+                    let labels = labels(report, *rank, detector);
+                    kept.push(Sample {
+                        metric,
+                        labels,
+                        value,
+                    });
+                });
             }
         }
-        let whole = kept.len();
-        kept.extend(other.into_iter().map(|((metric, labels), value)| Sample {
-            metric,
-            labels,
-            value,
-        }));
+        let whole = kept.len().min(share);
+        for ((metric, version, detector, window), value) in self.fold(&self.subjects[folded_from..])
+        {
+            let [model, version, window] = [self.model, version, window].map(label_value);
+            let mut labels = vec![model.into_owned(), version.into_owned(), OTHER.to_owned()];
+            labels.extend(detector.map(|d| d.as_str().to_owned()));
+            labels.push(window.into_owned());
+            kept.push(Sample {
+                metric,
+                labels,
+                value,
+            });
+        }
         kept.truncate(share);
-        (kept, (demand.saturating_sub(whole.min(share))) as u64)
+        (kept, demand.saturating_sub(whole) as u64)
     }
 
-    fn foldable(&self) -> BTreeSet<(usize, Vec<String>)> {
-        let features = self
-            .subjects
-            .iter()
-            .filter(|((rank, ..), _)| *rank == Rank::Feature);
-        let samples = features.flat_map(|(_, s)| s.samples.iter().filter_map(Sample::folded));
-        samples.map(|s| (s.metric, s.labels)).collect()
-    }
-}
-
-impl Sample {
-    /// The same under `feature="__other__"`; none for what has no meaning over several features.
-    fn folded(&self) -> Option<Self> {
-        if self.metric >= OUTPUT || matches!(self.metric, THRESHOLD | P_VALUE) {
-            return None;
+    /// What has a meaning over several features, as the largest among them.
+    fn fold(&self, subjects: &[(SubjectKey<'a>, Subject<'a>)]) -> BTreeMap<OtherKey<'a>, f64> {
+        let mut other: BTreeMap<OtherKey<'a>, f64> = BTreeMap::new();
+        for ((rank, version, ..), subject) in subjects {
+            for report in subject.reports.iter().filter(|_| *rank == Rank::Feature) {
+                for_each_value(report, *rank, self.options, |metric, detector, value| {
+                    if !matches!(metric, THRESHOLD | P_VALUE) {
+                        let key = (metric, *version, detector, report.window.name.as_str());
+                        let largest = other.entry(key).or_insert(value);
+                        *largest = largest.max(value);
+                    }
+                });
+            }
         }
-        let mut folded = self.clone();
-        if let Some(feature) = folded.labels.get_mut(2) {
-            OTHER.clone_into(feature);
-        }
-        Some(folded)
+        other
     }
 }
 
@@ -292,29 +301,37 @@ fn window_totals(report: &WindowReport, totals: &mut BTreeMap<(usize, Vec<String
     }
 }
 
-fn column_samples(
+/// The label values of a column's series, in the catalogue's order.
+fn labels(report: &WindowReport, rank: Rank, detector: Option<Statistic>) -> Vec<String> {
+    let key = &report.series;
+    let segment = key.segment.as_deref().filter(|_| rank == Rank::Segment);
+    let parts = [
+        Some(key.model.as_str()),
+        Some(&key.version),
+        segment,
+        Some(&key.feature),
+    ];
+    let mut labels: Vec<String> = parts
+        .into_iter()
+        .flatten()
+        .map(|part| label_value(part).into_owned())
+        .collect();
+    labels.extend(detector.map(|d| d.as_str().to_owned()));
+    labels.push(label_value(&report.window.name).into_owned());
+    labels
+}
+
+/// Calls `each` with the metric, the detector and the value of every series that a report has.
+fn for_each_value(
     report: &WindowReport,
     rank: Rank,
     options: &TelemetryOptions,
-    out: &mut Vec<Sample>,
+    mut each: impl FnMut(usize, Option<Statistic>, f64),
 ) {
-    let key = &report.series;
-    let base = [&key.model, &key.version, &key.feature].map(|l| label_value(l).into_owned());
-    let window = label_value(&report.window.name).into_owned();
     let of_role = if rank == Rank::Output { OUTPUT } else { 0 };
     let mut push = |metric: usize, detector: Option<Statistic>, value: f64| {
-        let mut labels = base.to_vec();
-        if let (Rank::Segment, Some(segment)) = (rank, &key.segment) {
-            labels.insert(2, label_value(segment).into_owned());
-        }
-        labels.extend(detector.map(|d| d.as_str().to_owned()));
-        labels.push(window.clone());
         if value.is_finite() {
-            out.push(Sample {
-                metric,
-                labels,
-                value,
-            });
+            each(metric, detector, value);
         }
     };
     let mut rules: BTreeMap<Statistic, (f64, bool)> = BTreeMap::new();
