@@ -1,11 +1,12 @@
-//! Prints what counting costs: nanoseconds per value, column by column in tiles of 64 rows, as the engine does.
+//! Prints what counting costs: nanoseconds per value, column by column in tiles of 64 rows, as the
+//! engine does.
 //!
 //! ```text
 //! cargo run --release -p driftline-sketch --example kernel_ns
 //! ```
 //!
-//! Twenty numeric columns take turns, tile by tile, so the tables compete for the cache as they do in a
-//! model with twenty features. The figure is the best of several rounds.
+//! Twenty numeric columns take turns, tile by tile, so the tables compete for the cache as they do
+//! in a model with twenty features. The figure is the best of several rounds.
 #![allow(clippy::print_stdout)]
 
 use std::hint::black_box;

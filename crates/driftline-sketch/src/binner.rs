@@ -12,12 +12,12 @@ const TILE: usize = 64;
 
 /// Finds the bin of a number among ascending upper bounds.
 ///
-/// The bits of a positive f64, read as an integer, grow with the number: they are a piecewise linear logarithm.
-/// Taken of `1 + |value − centre| / scale` they are linear near the centre and logarithmic in the tails, so
-/// that a small table resolves bell-shaped, skewed and heavy-tailed columns alike. A key's slot tells the
-/// first bin that it can be in; as every step from value to slot is monotone, stepping up from that bin while
-/// the value is above the bound ends at the exact one. Centre, scale and resolution change the
-/// speed and nothing else.
+/// The bits of a positive f64, read as an integer, grow with the number: they are a piecewise
+/// linear logarithm. Taken of `1 + |value − centre| / scale` they are linear near the centre and
+/// logarithmic in the tails, so that a small table resolves bell-shaped, skewed and heavy-tailed
+/// columns alike. A key's slot tells the first bin that it can be in; as every step from value to
+/// slot is monotone, stepping up from that bin while the value is above the bound ends at the exact
+/// one. Centre, scale and resolution change the speed and nothing else.
 #[derive(Clone, Debug)]
 pub(crate) struct Binner {
     /// The bounds, and once more +∞, so that each has a neighbour.
@@ -27,8 +27,8 @@ pub(crate) struct Binner {
 }
 
 impl Binner {
-    /// `upper` is strictly ascending, ends with +∞ and has at most 2^15 bounds. `counts`, how many values to
-    /// expect in each bin, decides what the table resolves best.
+    /// `upper` is strictly ascending, ends with +∞ and has at most 2^15 bounds. `counts`, how many
+    /// values to expect in each bin, decides what the table resolves best.
     pub(crate) fn new(mut upper: Vec<f64>, counts: &[u64]) -> Self {
         let finite = upper.len().saturating_sub(1);
         let key = Key::best(&upper[..finite], counts);
@@ -80,7 +80,8 @@ impl Binner {
     fn bin_in_slot(&self, slot: usize, value: f64) -> usize {
         let entry = self.starts[slot & (SLOTS - 1)];
         let start = usize::from(entry & !CROWDED);
-        // Both comparisons at once: an atom puts two bounds side by side, and a branch would be guessed wrong.
+        // Both comparisons at once: an atom puts two bounds side by side, and a branch would be
+        // guessed wrong.
         let above = |bound: usize| usize::from(value > self.upper[bound]);
         let bin = start + above(start) + above(start + 1);
         if entry & CROWDED == 0 {

@@ -33,14 +33,15 @@ pub const UNSEEN_CODE: CategoryCode = u32::MAX - 2;
 /// Longer texts are known by their hash alone, so they are never among the named ones.
 pub(crate) const NAMED_BYTES_MAX: usize = 256;
 
-/// How many texts of the reference are known beside the named ones. Rarer ones are as unseen as those that never
-/// came; the reference's own summary counts them so, and thus says how often to expect it.
+/// How many texts of the reference are known beside the named ones. Rarer ones are as unseen as
+/// those that never came; the reference's own summary counts them so, and thus says how often to
+/// expect it.
 pub(crate) const REST_MAX: usize = 65_536;
 
 /// The categories of the reference, and how often each stands in it.
 ///
-/// The most frequent ones have a cell each. All others that the reference holds share a fixed number of
-/// cells by hash. Everything else is unseen.
+/// The most frequent ones have a cell each. All others that the reference holds share a fixed
+/// number of cells by hash. Everything else is unseen.
 #[derive(Clone, Debug)]
 pub struct CategoricalProfile {
     pub(crate) top: Vec<String>,
@@ -169,7 +170,8 @@ impl CategoricalProfile {
         self.top.len()
     }
 
-    /// The category of a cell; `(other 7)` for a shared one, and nothing for a cell that is not there.
+    /// The category of a cell; `(other 7)` for a shared one, and nothing for a cell that is not
+    /// there.
     pub fn name(&self, cell: usize) -> &str {
         let shared = || self.buckets.get(cell.checked_sub(self.top.len())?);
         self.top

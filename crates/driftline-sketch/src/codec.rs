@@ -1,8 +1,9 @@
 //! The canonical bytes of a summary.
 //!
-//! A kind byte, the cells, a byte of flags with the counters that are not zero, then the sums (numeric) or the sample
-//! (categorical). Numbers are little-endian base-128 varints of minimal length. In the cells, a zero starts a run of
-//! empty cells and is followed by the number of further empty cells in the run; every other number is a count.
+//! A kind byte, the cells, a byte of flags with the counters that are not zero, then the sums
+//! (numeric) or the sample (categorical). Numbers are little-endian base-128 varints of minimal
+//! length. In the cells, a zero starts a run of empty cells and is followed by the number of
+//! further empty cells in the run; every other number is a count.
 
 use crate::categorical::CategoricalSummary;
 use crate::column::{COUNT_MAX, ColumnProfile, ColumnSummary};
@@ -295,7 +296,8 @@ mod tests {
         profile.add_column(&[4.0, 4.0, crate::MISSING, f64::NAN], &mut summary);
         let mut bytes = Vec::new();
         ColumnSummary::Numeric(summary).encode(&mut bytes);
-        // Kind; two empty bins, two values, two empty bins; missing and NaN once each; two sums of zero.
+        // Kind; two empty bins, two values, two empty bins; missing and NaN once each; two sums of
+        // zero.
         assert_eq!(bytes, [0, 0, 1, 2, 0, 1, 0b11, 1, 1, 0, 0]);
     }
 

@@ -94,8 +94,8 @@ impl ColumnSummary {
         self.combine(other, Combine::Add)
     }
 
-    /// Takes away all that `other` counted: the exact inverse of [`ColumnSummary::merge`] for counts and
-    /// sums. A sample of distinct texts cannot forget, and stays as it is.
+    /// Takes away all that `other` counted: the exact inverse of [`ColumnSummary::merge`] for
+    /// counts and sums. A sample of distinct texts cannot forget, and stays as it is.
     ///
     /// # Errors
     /// When the two are not of the same profile, as far as that can be seen, or `other` is not a part of
@@ -140,7 +140,8 @@ impl ColumnSummary {
     }
 }
 
-/// No count goes beyond this, so that counting on from a summary that came from outside cannot overflow.
+/// No count goes beyond this, so that counting on from a summary that came from outside cannot
+/// overflow.
 pub(crate) const COUNT_MAX: u64 = i64::MAX as u64;
 
 /// The two exact ways to combine counts.

@@ -1,4 +1,5 @@
-//! Where to cut a column: equal-mass quantiles, tails, and an own bin for every value that is common.
+//! Where to cut a column: equal-mass quantiles, tails, and an own bin for every value that is
+//! common.
 
 use crate::ProfileOptions;
 
@@ -6,10 +7,11 @@ use crate::ProfileOptions;
 /// reference a chance tie must not look like an atom.
 const ATOM_COUNT_MIN: usize = 5;
 
-/// The upper bounds of the bins for `sorted` (finite, ascending): strictly ascending, the last is +∞.
+/// The upper bounds of the bins for `sorted` (finite, ascending): strictly ascending, the last is
+/// +∞.
 ///
-/// Quantiles are values of the reference (the inverse of its distribution function). A bound at or above the
-/// largest finite number would leave nothing above it and is left out.
+/// Quantiles are values of the reference (the inverse of its distribution function). A bound at or
+/// above the largest finite number would leave nothing above it and is left out.
 pub(crate) fn upper_bounds(sorted: &[f64], options: &ProfileOptions) -> Vec<f64> {
     let n = sorted.len();
     let mut bounds = Vec::new();

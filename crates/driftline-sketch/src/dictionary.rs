@@ -7,8 +7,9 @@ const SHORT_BYTES_MAX: usize = 16;
 
 /// The cells of the texts that the reference knows.
 ///
-/// The most frequent texts are compared in full, so their cells are exact. The rest is known by hash alone: a
-/// text that the reference has never seen is taken for one of the rest with a probability of 2^-64 for each of them.
+/// The most frequent texts are compared in full, so their cells are exact. The rest is known by
+/// hash alone: a text that the reference has never seen is taken for one of the rest with a
+/// probability of 2^-64 for each of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Dictionary {
     short: Vec<Short>,
@@ -45,7 +46,8 @@ fn slots(entries: usize) -> usize {
     (entries * 2 + 1).next_power_of_two()
 }
 
-/// The first place from `hash` on, round the table, that `wanted` accepts. At least one place is free.
+/// The first place from `hash` on, round the table, that `wanted` accepts. At least one place is
+/// free.
 #[inline(always)]
 fn probe<T: Copy>(table: &[T], hash: u64, wanted: impl Fn(T) -> bool) -> (usize, T) {
     let mask = table.len() - 1;
@@ -76,7 +78,8 @@ fn short_key(bytes: &[u8]) -> [u64; 2] {
     [at(0) | at(1) << 8 | at(2) << 16, 0]
 }
 
-/// Spreads a short text's key over the table. Not for the rest or for samples: those need a real hash.
+/// Spreads a short text's key over the table. Not for the rest or for samples: those need a real
+/// hash.
 #[inline(always)]
 fn mix(key: [u64; 2], length: usize) -> u64 {
     let product = u128::from(key[0] ^ 0x9e37_79b9_7f4a_7c15)
@@ -85,8 +88,9 @@ fn mix(key: [u64; 2], length: usize) -> u64 {
 }
 
 impl Dictionary {
-    /// `top` are distinct texts in the order of their cells, fewer than 65,535 and each shorter than 65,536 bytes;
-    /// `rest` are the hashes of further texts, which share `buckets` cells after those.
+    /// `top` are distinct texts in the order of their cells, fewer than 65,535 and each shorter
+    /// than 65,536 bytes; `rest` are the hashes of further texts, which share `buckets` cells after
+    /// those.
     pub(crate) fn new(top: &[String], rest: &[u64], buckets: usize) -> Self {
         let shorts = top
             .iter()

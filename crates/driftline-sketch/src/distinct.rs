@@ -9,11 +9,12 @@ const TEXT_BYTES_MAX: usize = 64;
 
 /// The `capacity` distinct texts whose hashes are smallest (a bottom-k sample).
 ///
-/// Whether a text is in the sample depends only on the set of texts seen, not on how often, in which order or in
-/// how many parts: the sample of a union is the merge of the samples. Below its capacity it is the whole set.
-/// Above it, the k-th smallest hash tells how many distinct texts there were, with a relative standard error of
-/// about 1/√(k − 2) (Beyer et al., "On synopses for distinct-value estimation under multiset operations", 2007).
-/// Texts with the same 64-bit hash are taken for one.
+/// Whether a text is in the sample depends only on the set of texts seen, not on how often, in
+/// which order or in how many parts: the sample of a union is the merge of the samples. Below its
+/// capacity it is the whole set. Above it, the k-th smallest hash tells how many distinct texts
+/// there were, with a relative standard error of about 1/√(k − 2) (Beyer et al., "On synopses for
+/// distinct-value estimation under multiset operations", 2007). Texts with the same 64-bit hash are
+/// taken for one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DistinctSample {
     capacity: usize,

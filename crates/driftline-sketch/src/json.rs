@@ -111,7 +111,8 @@ struct Categorical {
 }
 
 impl ReferenceProfile {
-    /// The profile as JSON, with which [`ReferenceProfile::from_json`] gives the same profile again, bit for bit.
+    /// The profile as JSON, with which [`ReferenceProfile::from_json`] gives the same profile
+    /// again, bit for bit.
     pub fn to_json(&self) -> String {
         let columns = self
             .columns

@@ -1,10 +1,11 @@
 //! Mergeable, integer-only summaries of columns.
 //!
-//! A [`ReferenceProfile`] fixes, once and for all, into which cell every value of a column falls: numbers
-//! into bins cut from the reference's own quantiles, names into a dictionary of the reference's most frequent
-//! ones. What follows is counting. A summary is a vector of integers, so summaries of the same profile merge by
-//! addition and slide by subtraction, and the same rows give the same bytes in whatever order and cut they
-//! came. The reference's own summary is made by the same code as every other.
+//! A [`ReferenceProfile`] fixes, once and for all, into which cell every value of a column falls:
+//! numbers into bins cut from the reference's own quantiles, names into a dictionary of the
+//! reference's most frequent ones. What follows is counting. A summary is a vector of integers, so
+//! summaries of the same profile merge by addition and slide by subtraction, and the same rows give
+//! the same bytes in whatever order and cut they came. The reference's own summary is made by the
+//! same code as every other.
 //!
 //! ```
 //! use driftline_event::ColumnRole;

@@ -1,10 +1,12 @@
-//! Sums that do not depend on the order of their terms: fixed-point numbers on a grid of the reference's scale.
+//! Sums that do not depend on the order of their terms: fixed-point numbers on a grid of the
+//! reference's scale.
 
 /// Fractional bits of the grid: a step is `scale / 2^20`.
 const FRACTION_BITS: i32 = 20;
 /// Values further than this many steps from the centre count as if they stood here (2,048 scales).
 const STEPS_MAX: f64 = 2_147_483_648.0;
-/// Added to a number below 2^51, leaves its nearest integer (ties to even) in the low bits of the mantissa.
+/// Added to a number below 2^51, leaves its nearest integer (ties to even) in the low bits of the
+/// mantissa.
 const ROUNDER: f64 = 6_755_399_441_055_744.0;
 /// Below this exponent the grid's inverse would overflow.
 const EXPONENT_MIN: i32 = -1_000;
@@ -12,10 +14,10 @@ const EXPONENT_MAX: i32 = 1_023;
 
 /// A grid of steps `2^(exponent - 20)` around a centre.
 ///
-/// A value x stands on the grid at `q = round((x − centre) / step)`, clamped to ±2^31. Its error is at
-/// most half a step, which is 2^-21 of the reference's spread rounded up to a power of two, plus half a unit in
-/// the last place of `x − centre`; values more than 2,048 scales away are clamped, and counted.
-/// A mean of n values has at most the same error, whatever n.
+/// A value x stands on the grid at `q = round((x − centre) / step)`, clamped to ±2^31. Its error is
+/// at most half a step, which is 2^-21 of the reference's spread rounded up to a power of two, plus
+/// half a unit in the last place of `x − centre`; values more than 2,048 scales away are clamped,
+/// and counted. A mean of n values has at most the same error, whatever n.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Grid {
     centre: f64,
@@ -46,8 +48,8 @@ pub(crate) struct Sums {
 }
 
 impl Grid {
-    /// A grid for values around `near` that spread over `spread`. Both finite, `spread` not negative;
-    /// a zero `spread` falls back to the size of `near`, and then to one.
+    /// A grid for values around `near` that spread over `spread`. Both finite, `spread` not
+    /// negative; a zero `spread` falls back to the size of `near`, and then to one.
     pub(crate) fn around(near: f64, spread: f64) -> Self {
         let size = [spread, near.abs()]
             .into_iter()

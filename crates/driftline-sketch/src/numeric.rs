@@ -1,4 +1,5 @@
-//! Numeric columns: counts in the bins of the reference's quantiles, and moments on a grid of its scale.
+//! Numeric columns: counts in the bins of the reference's quantiles, and moments on a grid of its
+//! scale.
 //!
 //! **What it measures.** The share of a window's values in each of about 64 bins of equal reference mass; hence
 //! the distribution function at every cut, exactly. Cuts are the reference's quantiles at i/64 and at 0.1, 0.5,
@@ -40,8 +41,8 @@ pub fn is_wrong_type(value: f64) -> bool {
     value.to_bits() == WRONG_TYPE.to_bits()
 }
 
-/// A number as it came from outside: whatever NaN it is becomes the plain one, so that no event can pass a
-/// NaN for one of the sentinels.
+/// A number as it came from outside: whatever NaN it is becomes the plain one, so that no event can
+/// pass a NaN for one of the sentinels.
 ///
 /// ```
 /// use driftline_sketch::{MISSING, is_missing, number};
@@ -225,11 +226,11 @@ impl NumericProfile {
             .standard_deviation(summary.valid(), summary.sum, summary.sum_of_squares)
     }
 
-    /// The `q` quantile of the valid values, linear inside a bin; `None` if there are none or `q` is not
-    /// within 0 to 1.
+    /// The `q` quantile of the valid values, linear inside a bin; `None` if there are none or `q`
+    /// is not within 0 to 1.
     ///
-    /// The outer bins end at the reference's minimum and maximum, so the answer never leaves that range: a
-    /// window that does is seen by its below-minimum and above-maximum counts.
+    /// The outer bins end at the reference's minimum and maximum, so the answer never leaves that
+    /// range: a window that does is seen by its below-minimum and above-maximum counts.
     pub fn quantile(&self, summary: &NumericSummary, q: f64) -> Option<f64> {
         let n = summary.valid();
         if n == 0 || !(0.0..=1.0).contains(&q) {
@@ -281,7 +282,8 @@ pub struct NumericSummary {
     pub sum: i128,
     /// Sum of the squares of the same.
     pub sum_of_squares: u128,
-    /// Valid values that were too far from the centre for the grid and count as its end in the sums.
+    /// Valid values that were too far from the centre for the grid and count as its end in the
+    /// sums.
     pub clamped: u64,
 }
 

@@ -9,8 +9,9 @@ use crate::column::{ColumnProfile, ColumnSummary};
 /// How to cut a reference.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ProfileOptions {
-    /// Bins of equal reference mass in a numeric column, 1 to 1,024. A value that stands for at least 1/(2 · bins) of the
-    /// reference, and for at least five rows, has a bin of its own besides.
+    /// Bins of equal reference mass in a numeric column, 1 to 1,024. A value that stands for at
+    /// least 1/(2 · bins) of the reference, and for at least five rows, has a bin of its own
+    /// besides.
     pub bins: usize,
     /// Further cuts in the tails, as shares of the reference, 0 to 1.
     pub tail_quantiles: [f64; 4],
@@ -78,7 +79,8 @@ impl ReferenceProfile {
         }
     }
 
-    /// The hash of the content, 32 hexadecimal digits: equal for equal references, whoever built them where.
+    /// The hash of the content, 32 hexadecimal digits: equal for equal references, whoever built
+    /// them where.
     pub fn id(&self) -> &str {
         &self.id
     }
