@@ -190,15 +190,15 @@ fn deviance(x: f64, mean: f64) -> f64 {
 
 /// P(V ≥ v) of Kuiper's statistic at effective size n, by the four formulas of Paltani 2004 (after Stephens 1965).
 ///
-/// The size may be fractional, as astropy allows it. Where a formula is undefined for such a size the probability is 1:
-/// those are the smallest possible statistics.
+/// The size may be fractional, as astropy allows it. The result is kept between 0 and 1, which the formulas leave for
+/// the smallest sizes, and is 1 up to 1/n, which the statistic cannot be below.
 pub(crate) fn kuiper_upper_tail(v: f64, n: f64) -> f64 {
-    let tail = if v < 2.0 / n {
+    let tail = if v <= 2.0 / n {
         if v * n <= 1.0 {
             return 1.0;
         }
         1.0 - (libm::lgamma(n + 1.0) + (n - 1.0) * (v - 1.0 / n).ln()).exp()
-    } else if v < 3.0 / n {
+    } else if v <= 3.0 / n {
         let k = -(n * v - 1.0) / 2.0;
         let r = (k * k - (n * v - 2.0) * (n * v - 2.0) / 2.0)
             .max(0.0)

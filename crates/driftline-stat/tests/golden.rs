@@ -1,5 +1,7 @@
 //! Every test against scipy, numpy and astropy; `tests/golden/two_sample/make.py` says how the file came about.
 
+#![allow(clippy::unwrap_used)]
+
 use driftline_stat::sample::{CategoricalPair, NumericPair, Test, TestError, TestResult};
 use serde::Deserialize;
 use std::collections::BTreeMap;

@@ -74,6 +74,9 @@ const POINTS: [f64; 2] = [0.4, 0.8];
 /// few distinct points to move in it.
 const RANK_TOLERANCE: f64 = 1e-12;
 
+/// Waves vary between −1 and 1; a covariance below this is the rounding of two constant samples.
+const VARIANCE_MIN: f64 = 1e-24;
+
 /// Epps–Singleton test.
 ///
 /// **Measures** the difference of the two empirical characteristic functions at 0.4 and 0.8 (over half the pooled
@@ -91,8 +94,8 @@ const RANK_TOLERANCE: f64 = 1e-12;
 /// **Source.** Epps and Singleton 1986; Goerg and Kaiser 2009.
 ///
 /// # Errors
-/// [`TestError::TooFew`] below five values a side, [`TestError::Constant`] if the interquartile range is zero,
-/// [`TestError::Overflow`] if it is beyond the range of a double.
+/// [`TestError::TooFew`] below five values a side, [`TestError::Constant`] if the interquartile range or both
+/// variances are zero, [`TestError::Overflow`] if it is beyond the range of a double.
 ///
 /// ```
 /// use driftline_stat::sample::{NumericPair, moment};
@@ -129,6 +132,9 @@ pub fn epps_singleton(pair: &NumericPair) -> Result<TestResult, TestError> {
     }
     let (values, vectors) = eigen(covariance);
     let largest = values.iter().fold(0.0_f64, |max, v| max.max(*v));
+    if largest < VARIANCE_MIN {
+        return Err(TestError::Constant);
+    }
     let (mut w, mut rank) = (0.0, 0.0);
     for (k, &value) in values.iter().enumerate() {
         if value > largest * RANK_TOLERANCE {
@@ -138,9 +144,6 @@ pub fn epps_singleton(pair: &NumericPair) -> Result<TestResult, TestError> {
             w += size * along * along / value;
             rank += 1.0;
         }
-    }
-    if rank == 0.0 {
-        return Err(TestError::Constant);
     }
     if n.max(m) < 25.0 {
         w /= 1.0 + size.powf(-0.45) + 10.1 * (n.powf(-1.7) + m.powf(-1.7));
@@ -198,9 +201,9 @@ fn eigen(mut a: [[f64; 4]; 4]) -> ([f64; 4], [[f64; 4]; 4]) {
                 for row in &mut a {
                     (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
                 }
-                for k in 0..4 {
-                    (a[p][k], a[q][k]) = (c * a[p][k] - s * a[q][k], s * a[p][k] + c * a[q][k]);
-                }
+                let (row_p, row_q) = (a[p], a[q]);
+                a[p] = std::array::from_fn(|k| c * row_p[k] - s * row_q[k]);
+                a[q] = std::array::from_fn(|k| s * row_p[k] + c * row_q[k]);
                 for row in &mut v {
                     (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
                 }
@@ -213,6 +216,19 @@ fn eigen(mut a: [[f64; 4]; 4]) -> ([f64; 4], [[f64; 4]; 4]) {
 #[cfg(test)]
 mod tests {
     use crate::sample::{Test, TestError, numeric};
+
+    #[test]
+    fn binary_values_leave_one_degree_of_freedom() {
+        // All four waves are then linear in the value, so W is the squared z of two shares with unpooled variance.
+        let sample = |zeros, ones| [vec![0.0; zeros], vec![1.0; ones]].concat();
+        let test = numeric(Test::EppsSingleton, &sample(60, 40), &sample(35, 65)).unwrap();
+        let by_hand = 0.25 * 0.25 / (0.6 * 0.4 / 100.0 + 0.35 * 0.65 / 100.0);
+        assert!((test.statistic - by_hand).abs() < 1e-9 * by_hand);
+        let p_value = crate::distribution::normal_two_tails(f64::sqrt(by_hand));
+        assert!((test.p_value.unwrap() - p_value).abs() < 1e-9 * p_value);
+        let constants = numeric(Test::EppsSingleton, &[1.0; 30], &[2.0; 40]);
+        assert_eq!(constants, Err(TestError::Constant));
+    }
 
     #[test]
     fn what_cannot_be_tested_is_an_error() {
