@@ -1,4 +1,5 @@
 //! Worker, producer and admin against the embedded broker: everything but transactions, which it has not.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod support;
 

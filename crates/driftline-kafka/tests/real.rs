@@ -2,6 +2,7 @@
 //!
 //! `cargo xtask test` starts Apache Kafka and runs these; by hand:
 //! `DRIFTLINE_KAFKA=127.0.0.1:19092 cargo test -p driftline-kafka --test real -- --ignored`.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod support;
 
@@ -269,7 +270,7 @@ fn topics_are_created_with_their_settings_and_described() {
     let admin = admin();
     assert_eq!(
         admin.ensure(std::slice::from_ref(&spec)).unwrap(),
-        [name.clone()]
+        [name.as_str()]
     );
     assert!(
         admin
