@@ -12,8 +12,7 @@
 
 use driftline_event::{Quality, Statistic, StatisticValue};
 use driftline_sketch::{
-    CategoricalProfile, CategoricalSummary, ColumnProfile, ColumnSummary, NumericProfile,
-    NumericSummary,
+    CategoricalSummary, ColumnProfile, ColumnSummary, NumericProfile, NumericSummary,
 };
 use driftline_stat::binned;
 
@@ -74,8 +73,8 @@ impl ColumnReference {
     ) -> Description {
         match (profile, summary) {
             (ColumnProfile::Numeric(p), ColumnSummary::Numeric(s)) => self.numeric(p, s, rows),
-            (ColumnProfile::Categorical(p), ColumnSummary::Categorical(s)) => {
-                self.categorical(p, s, rows)
+            (ColumnProfile::Categorical(_), ColumnSummary::Categorical(s)) => {
+                self.categorical(s, rows)
             }
             // Summaries are made and read with the profile of their column.
             _ => Description {
@@ -133,12 +132,7 @@ impl ColumnReference {
         }
     }
 
-    fn categorical(
-        &self,
-        _profile: &CategoricalProfile,
-        s: &CategoricalSummary,
-        rows: u64,
-    ) -> Description {
+    fn categorical(&self, s: &CategoricalSummary, rows: u64) -> Description {
         let valid = s.valid();
         let mut found = Found::default();
         self.divergences(&with_unseen(s), valid, &mut found);

@@ -263,3 +263,99 @@ impl ModelSet {
         Some((LayoutId(at as u32), &self.specs[at]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use driftline_event::ColumnRole;
+    use driftline_sketch::{ProfileOptions, ReferenceBuilder};
+
+    use super::*;
+
+    fn spec() -> ModelSpec {
+        let mut builder = ReferenceBuilder::new("m", "1", ProfileOptions::default());
+        builder
+            .numeric("x", ColumnRole::Feature, vec![1.0, 2.0, 3.0])
+            .unwrap();
+        ModelSpec::new(Arc::new(builder.build().unwrap()), "m", "1")
+    }
+
+    #[test]
+    fn the_usual_settings_are_fine() {
+        let set = ModelSet::new(vec![spec()]).unwrap();
+        assert_eq!(set.catalog().resolve("m", "1"), Some(LayoutId(0)));
+        assert!(set.find("m", "1").is_some() && set.find("m", "2").is_none());
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said_at_once() {
+        let seconds = Duration::from_secs;
+        let window = |name: &str, size, slide| WindowSpec {
+            name: name.to_owned(),
+            size: seconds(size),
+            slide: seconds(slide),
+        };
+        let wrong = ModelSpec {
+            windows: vec![
+                window("a", 90, 60),
+                window("a", 3_600, 90),
+                window("b", 0, 0),
+            ],
+            rules: vec![
+                ThresholdRule {
+                    windows: vec!["z".to_owned()],
+                    ..ThresholdRule::default()
+                },
+                ThresholdRule {
+                    threshold: f64::NAN,
+                    ..ThresholdRule::default()
+                },
+            ],
+            segments: vec!["s".to_owned()],
+            segments_max: 0,
+            ..spec()
+        };
+        let SpecErrors(errors) = ModelSet::new(vec![wrong, spec()]).unwrap_err();
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        for part in [
+            "the window `a` is given twice",
+            "window `a`: the size must",
+            "window `a`: the slide must",
+            "window `b`: the slide must",
+            "there is no window `z`",
+            "the rule `psi` is given twice",
+            "the threshold must be",
+            "segments_max",
+            "given twice",
+        ] {
+            assert!(
+                errors.iter().any(|e| e.contains(part)),
+                "{part}: {errors:#?}"
+            );
+        }
+        assert!(
+            errors
+                .iter()
+                .all(|e| e.starts_with("model `m` version `1`: "))
+        );
+    }
+
+    #[test]
+    fn there_must_be_a_pane_and_a_window() {
+        let none = ModelSpec {
+            pane: Duration::ZERO,
+            windows: Vec::new(),
+            ..spec()
+        };
+        assert_eq!(none.problems().len(), 2);
+        let fine_print = ModelSpec {
+            pane: Duration::from_nanos(1_500),
+            ..spec()
+        };
+        assert!(
+            fine_print
+                .problems()
+                .iter()
+                .any(|e| e.reason == SpecReason::Pane)
+        );
+    }
+}
