@@ -114,6 +114,12 @@ pub struct DemoArgs {
     /// Exit with 1 when something drifted
     #[arg(long, value_enum, value_name = "WHAT")]
     pub fail_on: Option<FailOn>,
+    /// Only send the demo's traffic, to the topics flights.predictions and flights.labels of these brokers
+    #[arg(long, value_name = "HOST:PORT")]
+    pub brokers: Option<String>,
+    /// With --brokers: register the schemas here first; without it their ids are 1 and 2
+    #[arg(long, value_name = "URL", requires = "brokers")]
+    pub registry: Option<String>,
 }
 
 /// A stage of the pipeline.

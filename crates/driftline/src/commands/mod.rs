@@ -1,10 +1,15 @@
 //! One module per command: `run(&Args) -> Result<Exit, Failure>`.
 
+pub mod check;
+pub mod compare;
 pub mod demo;
+pub mod reference;
 pub mod replay;
 pub mod run;
+pub mod schema;
+pub mod topics;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, ReferenceCommand};
 use crate::exit::{Exit, Failure};
 
 /// Runs the command that `cli` asks for.
@@ -15,7 +20,12 @@ pub fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Demo(args) => demo::run(args),
         Command::Run(args) => run::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Topics(args) => topics::run(args),
+        Command::Reference(ReferenceCommand::Build(args)) => reference::build(args),
+        Command::Reference(ReferenceCommand::Show(args)) => reference::show(args),
         Command::Replay(args) => replay::run(args),
-        other => Err(Failure::internal(format_args!("not built yet: {other:?}"))),
+        Command::Compare(args) => compare::run(args),
+        Command::Schema(args) => schema::run(args),
     }
 }

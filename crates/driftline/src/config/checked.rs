@@ -210,8 +210,8 @@ pub struct Flush {
 pub struct Limits {
     /// Bounds on one message.
     pub wire: driftline_wire::Limits,
-    /// The most segments of a model version.
-    pub segments_per_model_max: u32,
+    /// The most values of one segment field that are told apart.
+    pub segments_per_field_max: u32,
     /// The most metric series of one model.
     pub series_per_model_max: u32,
     /// The most metric series of all models.

@@ -255,8 +255,8 @@ pub(super) struct RawLimits {
     pub(super) features_max: Option<u32>,
     /// Levels of records, maps, arrays and objects within one another.
     pub(super) nesting_max: Option<u32>,
-    /// The most segments of a model version; events of further ones count under `__other__`.
-    pub(super) segments_per_model_max: Option<u32>,
+    /// The most values of one segment field that are told apart; further ones count under `__other__`.
+    pub(super) segments_per_field_max: Option<u32>,
     /// The most metric series of one model.
     pub(super) series_per_model_max: Option<u32>,
     /// The most metric series of all models.

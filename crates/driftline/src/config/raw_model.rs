@@ -75,7 +75,8 @@ pub(super) struct RawWindowParts {
     /// How much event time it covers.
     #[schemars(required)]
     pub(super) size: Option<DurationText>,
-    /// How often it is looked at; a twelfth of its size, in whole panes, when absent.
+    /// How often it is looked at; the size is a multiple of it. A twelfth of the size, or the next longer
+    /// step that fits, when absent.
     pub(super) slide: Option<DurationText>,
     /// What reports and rules call it; its size as written when absent.
     pub(super) name: Option<String>,

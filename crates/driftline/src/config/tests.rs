@@ -177,7 +177,9 @@ fn settings_that_exactly_once_depends_on_are_refused() {
         "localhost:9092",
         "'b:1', properties: {enable.auto.commit: true}",
     );
-    assert!(problems(&text).contains("is set by Driftline, which depends on it"));
+    assert!(
+        problems(&text).contains("positions are committed with the output, in one transaction")
+    );
 }
 
 #[test]

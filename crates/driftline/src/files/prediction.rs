@@ -12,6 +12,7 @@ use super::columns::{Columns, Role};
 use super::error::FileError;
 use super::input::Input;
 use super::record::{Cell, Record, RecordReader};
+use super::table::MISSING_NUMBERS;
 
 /// The model and version of records that do not name them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -271,6 +272,9 @@ fn value(record: &Record, cell: Cell, kind: ColumnKind, untyped: bool, row: &mut
             let text = record.text(cell).unwrap_or("");
             match (kind, text.trim().parse()) {
                 (ColumnKind::Numeric, Ok(x)) if untyped => Value::Double(x),
+                (ColumnKind::Numeric, _) if untyped && MISSING_NUMBERS.contains(&text.trim()) => {
+                    Value::Missing
+                }
                 _ => Value::Text(row.push_text(text)),
             }
         }

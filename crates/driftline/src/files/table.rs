@@ -14,7 +14,7 @@ use super::prediction::time_of;
 use super::record::{Cell, Record, RecordReader};
 
 /// What in a text column stands for a missing number.
-const MISSING_NUMBERS: &[&str] = &["NA", "N/A", "null", "NULL", "None"];
+pub(super) const MISSING_NUMBERS: &[&str] = &["NA", "N/A", "null", "NULL", "None"];
 
 /// The columns of a file that can be compared.
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ pub struct TableFilter {
     pub since: Option<Timestamp>,
     /// Only rows before this.
     pub until: Option<Timestamp>,
-    /// Whether ids, times, models and versions are columns like any other.
+    /// Whether ids, times, models, versions and outputs are columns like any other.
     pub all_columns: bool,
 }
 
@@ -106,7 +106,8 @@ impl Table {
         let mut building = Vec::new();
         for (i, role) in kept.columns.iter().copied() {
             let name = &kept.names[i];
-            match kind(name, role, seen[i], &filter.kinds) {
+            let role_matters = !filter.all_columns;
+            match kind(name, role_matters.then_some(role), seen[i], &filter.kinds) {
                 Some(kind) => building.push(Building::new(i, role, kind)),
                 None => left_out.push(name.clone()),
             }
@@ -247,7 +248,7 @@ fn survey(mut reader: RecordReader, kept: &Kept) -> Result<Vec<Seen>, FileError>
     Ok(seen)
 }
 
-fn kind(name: &str, role: Role, seen: Seen, kinds: &KindOptions) -> Option<ColumnKind> {
+fn kind(name: &str, role: Option<Role>, seen: Seen, kinds: &KindOptions) -> Option<ColumnKind> {
     let named = |list: &[String]| list.iter().any(|n| n == name);
     if named(&kinds.numeric) {
         return Some(ColumnKind::Numeric);
@@ -269,7 +270,7 @@ fn kind(name: &str, role: Role, seen: Seen, kinds: &KindOptions) -> Option<Colum
             ..
         } => None,
         // A predicted class is a name, even where classes are numbered.
-        _ if role == Role::Prediction => Some(ColumnKind::Categorical),
+        _ if role == Some(Role::Prediction) => Some(ColumnKind::Categorical),
         _ => Some(ColumnKind::Numeric),
     }
 }

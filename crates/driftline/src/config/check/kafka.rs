@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use driftline_kafka::KafkaOptions;
 use driftline_wire::Mapping;
 
 use super::{Checker, key};
@@ -15,22 +16,6 @@ use crate::config::raw::{
     StreamFormat,
 };
 use crate::config::secret::SecretSource;
-
-/// librdkafka settings that exactly-once depends on; Driftline sets them itself.
-const OWN_PROPERTIES: &[&str] = &[
-    "auto.offset.reset",
-    "bootstrap.servers",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "enable.idempotence",
-    "enable.partition.eof",
-    "group.id",
-    "group.instance.id",
-    "isolation.level",
-    "metadata.broker.list",
-    "partition.assignment.strategy",
-    "transactional.id",
-];
 
 /// Settings that have a place of their own, and that place.
 const PLACED_PROPERTIES: &[(&str, &str)] = &[
@@ -56,10 +41,7 @@ impl Checker<'_> {
         let brokers = self.brokers(&brokers);
         for name in raw.properties.keys() {
             let path = key("kafka.properties", name);
-            if OWN_PROPERTIES.contains(&name.as_str()) {
-                let message = format!("`{name}` is set by Driftline, which depends on it");
-                self.error(&path, message, "leave it out");
-            } else if let Some((_, place)) = PLACED_PROPERTIES.iter().find(|(n, _)| n == name) {
+            if let Some((_, place)) = PLACED_PROPERTIES.iter().find(|(n, _)| n == name) {
                 self.error(
                     &path,
                     format!("`{name}` does not belong here"),
@@ -68,6 +50,12 @@ impl Checker<'_> {
             } else if name.contains("password") || name.contains("secret") {
                 let message = format!("`{name}` is a secret, and secrets do not stand in the file");
                 self.error(&path, message, "use kafka.sasl or kafka.tls");
+            } else {
+                let mut options = KafkaOptions::new("", "");
+                options.properties.insert(name.clone(), String::new());
+                if let Some(refusal) = options.check().first() {
+                    self.error(&path, refusal.to_string(), "leave it out");
+                }
             }
         }
         Kafka {

@@ -53,9 +53,9 @@ impl Checker<'_> {
                 earliest: earliest_time,
                 ..wire
             },
-            segments_per_model_max: self.within(
-                count(raw.segments_per_model_max, 100),
-                "limits.segments_per_model_max",
+            segments_per_field_max: self.within(
+                count(raw.segments_per_field_max, 50),
+                "limits.segments_per_field_max",
                 1,
                 1_000_000,
             ),

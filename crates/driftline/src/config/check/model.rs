@@ -12,8 +12,8 @@ use crate::config::raw_model::{RawModel, RawRule, RawVersion, RawWindow};
 use crate::config::suggest;
 use crate::config::units::{DurationText, spell_duration};
 
-/// The default slide is the window's size divided by this, in whole panes.
-const SLIDES_PER_WINDOW: u32 = 12;
+/// By default a window is looked at about so many times while it passes.
+const SLIDES_PER_WINDOW: u128 = 12;
 /// A window of more panes than this is a mistake in one of the two.
 const PANES_PER_WINDOW_MAX: u128 = 100_000;
 
@@ -165,8 +165,7 @@ impl Checker<'_> {
         };
         let size = self.span(Some(&size_text), &size_path, HOUR);
         let panes = (size.as_millis() / pane.as_millis().max(1)).max(1);
-        let step = (panes / u128::from(SLIDES_PER_WINDOW)).max(1);
-        let step = u32::try_from(step.min(PANES_PER_WINDOW_MAX)).unwrap_or(1);
+        let step = default_step(panes);
         let slide_path = key(path, "slide");
         let slide = self.span(slide.as_ref(), &slide_path, pane * step);
         if self.problems.errors() > before {
@@ -177,6 +176,10 @@ impl Checker<'_> {
         if slide > size {
             let hint = "events between two windows would never be looked at";
             self.error(&slide_path, "the slide is longer than the window", hint);
+        } else if !size.as_millis().is_multiple_of(slide.as_millis().max(1)) {
+            let (size, slide) = (spell_duration(size), spell_duration(slide));
+            let message = format!("{size} is not a whole number of slides of {slide}");
+            self.error(&slide_path, message, "choose a slide that divides the size");
         }
         if panes > PANES_PER_WINDOW_MAX {
             let message = format!("the window has {panes} panes");
@@ -304,6 +307,16 @@ impl Checker<'_> {
             self.error(path, message, format!("give a number {hint}"));
         }
     }
+}
+
+/// The panes of the default slide: a twelfth of the window's, or the next larger number that divides them.
+fn default_step(panes: u128) -> u32 {
+    let panes = panes.min(PANES_PER_WINDOW_MAX);
+    let least = panes.div_ceil(SLIDES_PER_WINDOW).max(1);
+    let step = (least..=panes)
+        .find(|step| panes.is_multiple_of(*step))
+        .unwrap_or(1);
+    u32::try_from(step).unwrap_or(1)
 }
 
 fn default_rule(statistic: Statistic, threshold: f64, min_events: u64) -> ThresholdRule {

@@ -1,0 +1,289 @@
+//! `driftline reference build|show`.
+
+use std::path::Path;
+
+use driftline_event::{ColumnKind, ColumnRole};
+use driftline_sketch::{
+    CategoricalProfile, ColumnProfile, NumericProfile, ProfileOptions, ReferenceBuilder,
+    ReferenceProfile,
+};
+use serde_json::json;
+
+use crate::cli::{OutputFormat, ReferenceBuildArgs, ReferenceShowArgs};
+use crate::config::reference::count_roles;
+use crate::exit::{Exit, Failure};
+use crate::files::{Input, Role, Table, TableFilter, Values};
+use crate::terminal;
+
+/// Builds a reference from a file.
+///
+/// # Errors
+/// When the file cannot be read or holds nothing to monitor, or the result cannot be written.
+pub fn build(args: &ReferenceBuildArgs) -> Result<Exit, Failure> {
+    let filter = TableFilter {
+        columns: args.columns.clone(),
+        kinds: args.kinds.clone(),
+        since: args.since,
+        until: args.until,
+        all_columns: false,
+    };
+    let table = Table::read(&Input::from(args.input.as_path()), &filter)?;
+    for name in &table.left_out {
+        tracing::warn!("`{name}` is left out: it holds times or lists");
+    }
+    let options = ProfileOptions {
+        bins: usize::from(args.bins),
+        ..ProfileOptions::default()
+    };
+    let profile = profile(&table, &args.model, &args.model_version, options)?;
+    write(&args.out, &profile.to_json())?;
+    let (features, outputs) = count_roles(&profile);
+    tracing::info!(
+        "{}: {} rows, {features} features, {outputs} outputs, id {}",
+        args.out.display(),
+        profile.rows,
+        profile.id()
+    );
+    Ok(Exit::Fine)
+}
+
+/// Builds a reference from a table.
+///
+/// # Errors
+/// When there are no rows or columns to monitor, or a column stands twice.
+pub fn profile(
+    table: &Table,
+    model: &str,
+    version: &str,
+    options: ProfileOptions,
+) -> Result<ReferenceProfile, Failure> {
+    if table.rows == 0 {
+        let failure = Failure::bad_data(format_args!("{}: no rows are left", table.file));
+        return Err(failure.hint("see --since and --until, if you gave them"));
+    }
+    if table.columns.is_empty() {
+        let message = format!("{}: no column is left to monitor", table.file);
+        return Err(Failure::bad_data(message).hint("ids, times and ignored columns are left out"));
+    }
+    let mut builder = ReferenceBuilder::new(model, version, options);
+    builder.source(
+        Path::new(&table.file)
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy(),
+    );
+    for column in &table.columns {
+        let (name, role) = match column.role {
+            Role::Score => ("value", ColumnRole::Output),
+            Role::Prediction => ("label", ColumnRole::Output),
+            _ => (column.name.as_str(), ColumnRole::Feature),
+        };
+        let added = match &column.values {
+            Values::Numbers(values) => builder.numeric(name, role, values.clone()),
+            Values::Categories { codes, names } => {
+                let text = |code: &u32| names.get(*code as usize).map(String::as_str);
+                builder.categorical(name, role, codes.iter().map(text))
+            }
+        };
+        added.map_err(|e| Failure::bad_data(format_args!("{}: {e}", table.file)))?;
+    }
+    builder
+        .build()
+        .map_err(|e| Failure::bad_data(format_args!("{}: {e}", table.file)))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    if path == Path::new("-") {
+        return terminal::print(text).and_then(|()| terminal::print("\n"));
+    }
+    std::fs::write(path, text)
+        .map_err(|e| Failure::internal(format_args!("{} cannot be written: {e}", path.display())))
+}
+
+/// Shows a reference.
+///
+/// # Errors
+/// When the file is not a reference.
+pub fn show(args: &ReferenceShowArgs) -> Result<Exit, Failure> {
+    let name = args.reference.display();
+    let text = std::fs::read_to_string(&args.reference)
+        .map_err(|e| Failure::bad_data(format_args!("{name} cannot be read: {e}")))?;
+    let profile = ReferenceProfile::from_json(&text).map_err(|e| {
+        let hint = "`driftline reference build` makes reference files";
+        Failure::bad_data(format_args!("{name}: {e}")).hint(hint)
+    })?;
+    match args.format {
+        OutputFormat::Table => terminal::print(&describe(&profile))?,
+        OutputFormat::Json => terminal::print_json(&summary(&profile))?,
+    }
+    Ok(Exit::Fine)
+}
+
+fn describe(profile: &ReferenceProfile) -> String {
+    let mut rows = vec![
+        [
+            "column",
+            "role",
+            "kind",
+            "missing",
+            "min",
+            "median",
+            "max",
+            "mean",
+            "categories",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+    ];
+    for column in &profile.columns {
+        let mut row = vec![
+            column.column.name.clone(),
+            role_name(column.column.role).to_owned(),
+            kind_name(column.column.kind).to_owned(),
+        ];
+        match &column.profile {
+            ColumnProfile::Numeric(numeric) => {
+                let reference = numeric.reference();
+                let number = |x: Option<f64>| x.map_or_else(|| "-".into(), short);
+                row.push(percent(reference.missing, reference.rows()));
+                row.push(number(Some(numeric.minimum())));
+                row.push(number(numeric.quantile(reference, 0.5)));
+                row.push(number(Some(numeric.maximum())));
+                row.push(number(numeric.mean(reference)));
+                row.push(String::new());
+            }
+            ColumnProfile::Categorical(categorical) => {
+                let reference = categorical.reference();
+                row.push(percent(reference.missing, reference.rows()));
+                row.extend(["", "", "", ""].map(str::to_owned));
+                row.push(most_common(categorical, 3));
+            }
+        }
+        rows.push(row);
+    }
+    format!(
+        "model {}, version {}, {} rows from {}\nid {}\n\n{}",
+        profile.model,
+        profile.version,
+        profile.rows,
+        profile.source,
+        profile.id(),
+        terminal::table(&rows, &[3, 4, 5, 6, 7])
+    )
+}
+
+fn most_common(categorical: &CategoricalProfile, shown: usize) -> String {
+    let reference = categorical.reference();
+    let mut cells: Vec<usize> = (0..categorical.named_cells()).collect();
+    cells.sort_by_key(|c| (std::cmp::Reverse(reference.counts.get(*c).copied()), *c));
+    let valid = reference.valid();
+    let shares = cells.iter().take(shown).map(|c| {
+        let count = reference.counts.get(*c).copied().unwrap_or(0);
+        format!("{} {}", categorical.name(*c), percent(count, valid))
+    });
+    let shares: Vec<String> = shares.collect();
+    let distinct = categorical.distinct();
+    let more = if distinct > shown as u64 { ", …" } else { "" };
+    format!("{distinct}: {}{more}", shares.join(", "))
+}
+
+fn summary(profile: &ReferenceProfile) -> serde_json::Value {
+    let columns: Vec<serde_json::Value> = profile
+        .columns
+        .iter()
+        .map(|column| {
+            let (name, role) = (&column.column.name, role_name(column.column.role));
+            let kind = kind_name(column.column.kind);
+            match &column.profile {
+                ColumnProfile::Numeric(numeric) => {
+                    json!({"name": name, "role": role, "kind": kind, "values": numbers(numeric)})
+                }
+                ColumnProfile::Categorical(categorical) => {
+                    let reference = categorical.reference();
+                    json!({"name": name, "role": role, "kind": kind, "values": {
+                        "n": reference.valid(), "missing": reference.missing,
+                        "distinct": categorical.distinct(), "cells": categorical.cells(),
+                    }})
+                }
+            }
+        })
+        .collect();
+    json!({
+        "id": profile.id(), "model": profile.model, "version": profile.version,
+        "rows": profile.rows, "source": profile.source, "columns": columns,
+    })
+}
+
+fn numbers(numeric: &NumericProfile) -> serde_json::Value {
+    let reference = numeric.reference();
+    let quantile = |q| numeric.quantile(reference, q);
+    json!({
+        "n": reference.valid(), "missing": reference.missing, "invalid": reference.invalid(),
+        "minimum": numeric.minimum(), "maximum": numeric.maximum(),
+        "mean": numeric.mean(reference),
+        "standard_deviation": numeric.standard_deviation_of(reference),
+        "quartiles": [quantile(0.25), quantile(0.5), quantile(0.75)],
+        "bins": numeric.bins(),
+    })
+}
+
+fn role_name(role: ColumnRole) -> &'static str {
+    match role {
+        ColumnRole::Feature => "feature",
+        ColumnRole::Output => "output",
+    }
+}
+
+pub(super) fn kind_name(kind: ColumnKind) -> &'static str {
+    match kind {
+        ColumnKind::Numeric => "numeric",
+        ColumnKind::Categorical => "categorical",
+    }
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    match (part, whole) {
+        (_, 0) => "-".into(),
+        (0, _) => "0 %".into(),
+        _ => format!("{:.1} %", 100.0 * part as f64 / whole as f64),
+    }
+}
+
+/// Four significant digits, without an exponent where that is short.
+pub(super) fn short(x: f64) -> String {
+    let size = x.abs();
+    if x == 0.0 || (x.fract() == 0.0 && size < 1e9) {
+        return format!("{x}");
+    }
+    if !(1e-4..1e9).contains(&size) {
+        return format!("{x:.3e}");
+    }
+    let decimals = (3 - size.log10().floor() as i32).clamp(0, 8) as usize;
+    let text = format!("{x:.decimals$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn numbers_are_short() {
+        let cases = [
+            (0.0, "0"),
+            (1400.0, "1400"),
+            (39.02, "39.02"),
+            (0.123_456, "0.1235"),
+        ];
+        for (x, text) in cases
+            .into_iter()
+            .chain([(1234.567, "1235"), (1.0e-7, "1.000e-7")])
+        {
+            assert_eq!(short(x), text);
+        }
+    }
+}
