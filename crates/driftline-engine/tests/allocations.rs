@@ -1,5 +1,7 @@
 //! Observing a row allocates nothing in the steady state.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use driftline_engine::{ModelSet, ModelSpec, Observer, ObserverOptions};

@@ -1,5 +1,7 @@
 //! What the stages say in the cases that a well-behaved stream never shows.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -453,11 +455,12 @@ fn broken_batches_change_nothing_and_never_panic() {
         );
     }
     assert_eq!(format!("{:?}", pipeline.evaluator), fresh);
+    let models = models();
     for i in 0..batch.len() {
         for bit in 0..8 {
             let mut broken = batch.clone();
             broken[i] ^= 1 << bit;
-            let mut evaluator = Evaluator::new(&models(), EvaluatorOptions::default());
+            let mut evaluator = Evaluator::new(&models, EvaluatorOptions::default());
             if evaluator.handle(&broken, &mut Vec::new()).is_err() {
                 let untouched = evaluator.series() == 0 && evaluator.positions().count() == 0;
                 assert!(untouched, "byte {i}, bit {bit}");

@@ -1,5 +1,7 @@
 //! What the engine says about a stream follows from the stream alone.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 
 use driftline_engine::{ObserverOptions, Output};
