@@ -84,9 +84,10 @@ impl Row {
         self.values[column] = value;
     }
 
-    /// Sets the value of a segment field. `segment` is below the count given to [`Row::start`].
-    pub fn set_segment(&mut self, segment: usize, value: TextRange) {
-        self.segments[segment] = Some(value);
+    /// Sets the value of a segment field, or takes it back. `segment` is below the count given to
+    /// [`Row::start`].
+    pub fn set_segment(&mut self, segment: usize, value: impl Into<Option<TextRange>>) {
+        self.segments[segment] = value.into();
     }
 
     /// The layout that the values follow.

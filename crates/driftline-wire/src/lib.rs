@@ -15,7 +15,11 @@
 #![deny(missing_docs)]
 
 mod avro;
+pub mod cloudevents;
+pub mod dead_letter;
 mod decoder;
+mod encode;
+mod envelope;
 mod framing;
 mod json;
 mod label;
@@ -32,6 +36,8 @@ mod timestamp;
 
 pub use avro::SchemaError;
 pub use decoder::Decoder;
+pub use encode::{FeatureValue, Label, LabelEncoder, Prediction, PredictionEncoder};
+pub use envelope::Envelope;
 pub use framing::VALUE_SCHEMA_ID_HEADER;
 pub use label::{LabelDecoder, LabelRow, LabelValue};
 pub use limits::Limits;

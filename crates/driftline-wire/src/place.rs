@@ -339,9 +339,7 @@ fn set(row: &mut Row, names: &Names, place: Place, value: Value) {
                 Value::Long(n) => Some(row.push_text(decimal(n, &mut digits))),
                 Value::Missing | Value::Double(_) | Value::Unsupported => None,
             };
-            if let Some(range) = text {
-                row.set_segment(segment as usize, range);
-            }
+            row.set_segment(segment as usize, text);
         }
     }
 }
