@@ -223,3 +223,30 @@ fn the_json_schema_accepts_the_defaults_and_refuses_what_the_parser_refuses() {
         assert!(!validator.is_valid(&json(&wrong)), "{wrong}");
     }
 }
+
+#[test]
+fn the_examples_are_right() {
+    for (name, text) in [
+        ("driftline.yaml", include_str!("../../../../examples/driftline.yaml")),
+        ("secured.yaml", include_str!("../../../../examples/secured.yaml")),
+    ] {
+        let parsed = parse(text, name, Path::new("examples"));
+        let (_, warnings) = parsed.unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(warnings.list, [], "{name}");
+    }
+}
+
+#[test]
+fn default_slides_divide_their_windows() {
+    let text = |window: &str, pane: &str| {
+        let model = format!("    pane: {pane}\n    windows: [{window}]\n");
+        read(&format!("{MINIMAL}{model}")).unwrap().0.models[0].windows[0].slide
+    };
+    let minutes = |n: u64| std::time::Duration::from_secs(60 * n);
+    assert_eq!(text("1h", "1m"), minutes(5));
+    assert_eq!(text("24h", "1m"), minutes(120));
+    assert_eq!(text("15m", "1m"), minutes(3), "1.25 panes, and the next that divides 15");
+    assert_eq!(text("7m", "1m"), minutes(1));
+    assert_eq!(text("1h", "1h"), minutes(60));
+    assert!(read(&format!("{MINIMAL}    windows: [{{size: 1h, slide: 7m}}]\n")).is_err());
+}
