@@ -230,3 +230,88 @@ impl Found {
         self.push(statistic, value, None, None);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use driftline_event::ColumnRole;
+    use driftline_sketch::{
+        MISSING, ProfileOptions, ReferenceBuilder, ReferenceProfile, WRONG_TYPE,
+    };
+
+    use super::*;
+
+    fn reference() -> ReferenceProfile {
+        let mut builder = ReferenceBuilder::new("m", "1", ProfileOptions::default());
+        let numbers = (0..1_000).map(f64::from).collect();
+        builder.numeric("x", ColumnRole::Feature, numbers).unwrap();
+        let names = (0..1_000).map(|i| Some(if i % 4 == 0 { "a" } else { "b" }));
+        builder
+            .categorical("c", ColumnRole::Feature, names)
+            .unwrap();
+        builder.build().unwrap()
+    }
+
+    fn value(description: &Description, statistic: Statistic) -> Option<f64> {
+        description
+            .statistics
+            .iter()
+            .find(|s| s.statistic == statistic)
+            .map(|s| s.value)
+    }
+
+    #[test]
+    fn the_reference_does_not_differ_from_itself() {
+        for column in &reference().columns {
+            let described = ColumnReference::new(&column.profile);
+            let described = described.describe(&column.profile, &column.profile.reference(), 1_000);
+            assert_eq!(described.valid, 1_000);
+            for s in &described.statistics {
+                assert!(s.value.abs() < 1e-9, "{s:?}");
+                assert!(s.p_value.is_none_or(|p| p > 0.999), "{s:?}");
+            }
+            let order: Vec<_> = described.statistics.iter().map(|s| s.statistic).collect();
+            assert!(order.is_sorted(), "{order:?}");
+        }
+    }
+
+    #[test]
+    fn a_shift_is_its_own_size_in_units_and_in_standard_deviations() {
+        let reference = reference();
+        let ColumnProfile::Numeric(p) = &reference.columns[0].profile else {
+            unreachable!()
+        };
+        let mut summary = p.empty_summary();
+        let values: Vec<f64> = (0..1_000).map(|i| f64::from((i + 100).min(999))).collect();
+        p.add_column(&values, &mut summary);
+        let profile = &reference.columns[0].profile;
+        let described = ColumnReference::new(profile).describe(
+            profile,
+            &ColumnSummary::Numeric(summary),
+            1_000,
+        );
+        let distance = value(&described, Statistic::Wasserstein).unwrap();
+        assert!((distance - 95.0).abs() < 1.0, "{distance}");
+        let normalised = value(&described, Statistic::WassersteinNormalised).unwrap();
+        assert!((normalised - distance / 288.8).abs() < 1e-3, "{normalised}");
+        let ks = value(&described, Statistic::KolmogorovSmirnov).unwrap();
+        assert!((ks - 0.1).abs() < 0.005, "{ks}");
+    }
+
+    #[test]
+    fn ratios_have_the_denominators_they_state() {
+        let reference = reference();
+        let profile = &reference.columns[0].profile;
+        let ColumnProfile::Numeric(p) = profile else {
+            unreachable!()
+        };
+        let mut summary = p.empty_summary();
+        p.add_column(&[MISSING, WRONG_TYPE, f64::NAN, 5_000.0, 5.0], &mut summary);
+        let described =
+            ColumnReference::new(profile).describe(profile, &ColumnSummary::Numeric(summary), 5);
+        assert_eq!(value(&described, Statistic::MissingRatio), Some(0.2));
+        assert_eq!(value(&described, Statistic::InvalidRatio), Some(0.4));
+        assert_eq!(value(&described, Statistic::OutOfRangeRatio), Some(0.5));
+        let empty = ColumnReference::new(profile).describe(profile, &profile.empty_summary(), 0);
+        assert!(empty.statistics.is_empty() && empty.mean.is_none());
+    }
+}

@@ -141,3 +141,79 @@ impl Window {
         outcome
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use driftline_event::ColumnRole;
+    use driftline_sketch::{ProfileOptions, ReferenceBuilder};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::coerce::Cells;
+    use crate::delta::Deltas;
+    use crate::tile::Tile;
+
+    fn profile() -> ReferenceProfile {
+        let mut builder = ReferenceBuilder::new("m", "1", ProfileOptions::default());
+        builder
+            .numeric("x", ColumnRole::Feature, (0..100).map(f64::from).collect())
+            .unwrap();
+        builder.build().unwrap()
+    }
+
+    /// A pane of one-second width with these values, counted through a tile.
+    fn pane(values: &[f64], profile: &ReferenceProfile) -> Option<PaneSummary> {
+        let (mut tile, mut deltas) = (Tile::new(profile), Deltas::default());
+        for &value in values {
+            let mut cells = Cells::default();
+            cells.numbers.push(value);
+            tile.push(0, &cells);
+        }
+        tile.count(profile, &mut deltas, &mut 0);
+        deltas.take().pop().map(|(_, summary)| summary)
+    }
+
+    proptest! {
+        /// Every window is, at every close, the sum of the panes that it covers.
+        #[test]
+        fn windows_are_the_sums_of_their_panes(
+            panes in prop::collection::vec(prop::collection::vec(-10.0..110.0, 0..3), 1..60),
+            specs in prop::collection::vec((1_u64..6, 1_u64..5), 1..4),
+        ) {
+            let profile = profile();
+            let specs: Vec<WindowSpec> = specs
+                .iter()
+                .map(|&(slide, slides)| WindowSpec {
+                    name: String::new(),
+                    size: Duration::from_secs(slide * slides),
+                    slide: Duration::from_secs(slide),
+                })
+                .collect();
+            let mut ladder = Ladder::new(&specs, &profile);
+            let panes: Vec<_> = panes.iter().map(|values| pane(values, &profile)).collect();
+            for i in 0..panes.len() {
+                let end = 1_000_000 * (i as i64 + 1);
+                ladder.push(end, panes[i].as_ref(), &profile).unwrap();
+                for (w, spec) in specs.iter().enumerate() {
+                    let closing = ladder.closing(w, end);
+                    prop_assert_eq!(closing.is_some(), (i as u64 + 1).is_multiple_of(spec.slide.as_secs()));
+                    let Some(sum) = closing else { continue };
+                    let first = (i + 1).saturating_sub(spec.size.as_secs() as usize);
+                    let mut expected = PaneSummary::empty(&profile);
+                    for pane in panes[first..=i].iter().flatten() {
+                        expected.merge(pane).unwrap();
+                    }
+                    prop_assert_eq!(sum, &expected);
+                }
+            }
+            let widest = specs.iter().map(|s| s.size.as_secs() + s.slide.as_secs()).max().unwrap_or(0);
+            for i in panes.len()..panes.len() + widest as usize {
+                ladder.push(1_000_000 * (i as i64 + 1), None, &profile).unwrap();
+            }
+            prop_assert!(ladder.is_empty());
+            prop_assert!(ladder.tiers.iter().all(|tier| tier.chunks.is_empty()));
+        }
+    }
+}

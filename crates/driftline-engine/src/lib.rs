@@ -8,8 +8,39 @@
 //!
 //! Both are state machines: inputs are arguments, outputs are return values, and time is in the data. Nothing
 //! here reads a clock, starts a thread, or depends on the order of a hash map, so the same input gives the same
-//! bytes. `docs` of the modules say how each part works; read them in the order in which they are
-//! listed here.
+//! bytes. The modules stand in the order in which a newcomer should read them.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use driftline_engine::{Evaluator, EvaluatorOptions, ModelSet, ModelSpec, Observer, ObserverOptions, Output};
+//! use driftline_event::{ColumnRole, LayoutId, Row, SourcePartition, Timestamp, Value};
+//! use driftline_sketch::{ProfileOptions, ReferenceBuilder};
+//!
+//! let mut builder = ReferenceBuilder::new("fares", "1", ProfileOptions::default());
+//! builder.numeric("km", ColumnRole::Feature, (0..1_000).map(f64::from).collect())?;
+//! let spec = ModelSpec::new(Arc::new(builder.build()?), "fares", "1");
+//! let models = ModelSet::new(vec![spec])?;
+//!
+//! let mut observer = Observer::new(&models, ObserverOptions::default());
+//! let source = observer.assign(SourcePartition { topic: "rides".into(), partition: 0 }, 0, None);
+//! let mut row = Row::default();
+//! for offset in 0..7_200 {
+//!     row.start(LayoutId(0), 1, 0);
+//!     row.set_time(Timestamp::from_seconds(1_700_000_000 + offset));
+//!     row.set_value(0, Value::Long(offset % 1_000));
+//!     observer.observe(source, offset, None, &row).expect("the row is plausible and on time");
+//! }
+//! observer.finish(source);
+//!
+//! let mut evaluator = Evaluator::new(&models, EvaluatorOptions::default());
+//! let mut outputs = Vec::new();
+//! for (_, batch) in observer.flush().batches {
+//!     evaluator.handle(&batch, &mut outputs)?;
+//! }
+//! let Some(Output::Report(last)) = outputs.last() else { panic!("a window has closed") };
+//! assert_eq!(last.window.events, 3_600);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![deny(missing_docs)]
 
 mod coerce;
