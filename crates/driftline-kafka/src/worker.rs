@@ -248,7 +248,11 @@ fn check_topics(
             if stop.load(Ordering::Acquire) {
                 return Ok(false);
             }
-            match topic_exists(consumer, topic) {
+            let timeout = options.start_deadline.map_or(METADATA_TIMEOUT, |deadline| {
+                let left = deadline.saturating_sub(started.elapsed());
+                left.clamp(Duration::from_millis(100), METADATA_TIMEOUT)
+            });
+            match topic_exists(consumer, topic, timeout) {
                 Ok(true) => break,
                 Ok(false) => {
                     missing.push(topic.clone());
@@ -286,8 +290,9 @@ fn check_topics(
 fn topic_exists<C: rdkafka::consumer::ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
+    timeout: Duration,
 ) -> Result<bool, rdkafka::error::KafkaError> {
-    let metadata = match consumer.fetch_metadata(Some(topic), METADATA_TIMEOUT) {
+    let metadata = match consumer.fetch_metadata(Some(topic), timeout) {
         Ok(metadata) => metadata,
         Err(rdkafka::error::KafkaError::MetadataFetch(
             RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic,

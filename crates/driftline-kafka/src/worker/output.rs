@@ -133,7 +133,8 @@ impl Output {
         within: Duration,
     ) -> Result<Sent, KafkaError> {
         let deadline = Instant::now() + within;
-        if self.producer.is_none() && !self.open(Some(within))? {
+        // An outage is no reason to end: this waits until the brokers are back or the worker is stopped.
+        if self.producer.is_none() && !self.open(None)? {
             return Ok(Sent::Aborted);
         }
         let outcome = match self.delivery {

@@ -2,6 +2,7 @@
 #![allow(
     dead_code,
     unreachable_pub,
+    clippy::print_stderr,
     reason = "each test binary uses a part of it"
 )]
 
@@ -221,7 +222,8 @@ pub fn read_numbers(brokers: &str, topic: &str, partitions: i32, isolation: &str
                 numbers.push(text.parse().unwrap());
             }
             Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => open -= 1,
-            Some(Err(error)) => panic!("{topic}: {error}"),
+            // A broker that is away is not this reader's subject; the deadline is.
+            Some(Err(error)) => eprintln!("{topic}: {error}"),
         }
     }
     numbers

@@ -6,8 +6,7 @@ use rdkafka::topic_partition_list::TopicPartitionListElem;
 
 use super::*;
 
-/// How long the group's coordinator may take to tell the positions before the worker gives up.
-const POSITIONS_WITHIN: Duration = Duration::from_secs(60);
+const POSITIONS_RETRY: Duration = Duration::from_millis(200);
 /// A partition whose last offsets are transaction markers is at its end when nothing came for so long.
 const QUIET_AT_END: Duration = Duration::from_secs(1);
 const END_QUERY_TIMEOUT: Duration = Duration::from_secs(1);
@@ -16,13 +15,15 @@ impl<S: Stage> Session<S> {
     /// Takes partitions over: positions, the stage's wish, and only then the client's assignment, whose
     /// list carries the offsets (a seek right after an assignment fails).
     pub(super) fn assign(&mut self, sources: Vec<SourcePartition>) -> Result<(), KafkaError> {
-        if !self.output.is_open() && !self.output.open(Some(POSITIONS_WITHIN))? {
+        if !self.output.is_open() && !self.output.open(None)? {
             // Stopping: the consumer is closed next, which gives everything back.
             return Ok(());
         }
         let mut list = TopicPartitionList::with_capacity(sources.len());
         if !sources.is_empty() {
-            let assignments = self.positions(&sources)?;
+            let Some(assignments) = self.positions(&sources)? else {
+                return Ok(());
+            };
             let mut wishes = self.stage.assigned(&assignments).into_iter();
             for assignment in assignments {
                 let wish = wishes.next().unwrap_or_default();
@@ -53,22 +54,34 @@ impl<S: Stage> Session<S> {
             .map_err(KafkaError::client("taking partitions over"))
     }
 
-    fn positions(&self, sources: &[SourcePartition]) -> Result<Vec<Assignment>, KafkaError> {
-        let deadline = Instant::now() + POSITIONS_WITHIN;
-        loop {
+    /// Asks until there is an answer, for an outage is no reason to end; `None` if stopped meanwhile.
+    fn positions(
+        &self,
+        sources: &[SourcePartition],
+    ) -> Result<Option<Vec<Assignment>>, KafkaError> {
+        let mut warned: Option<Instant> = None;
+        while !self.stop.load(Ordering::Acquire) {
             let error = match self.try_positions(sources) {
-                Ok(assignments) => return Ok(assignments),
+                Ok(assignments) => return Ok(Some(assignments)),
                 Err(error) => error,
             };
-            if Instant::now() >= deadline {
+            if let Some(
+                RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::TopicAuthorizationFailed,
+            ) = error.rdkafka_error_code()
+            {
                 return Err(KafkaError::Client {
                     operation: "reading the positions",
                     source: error,
                 });
             }
-            warn!(%error, "cannot read the group's positions; trying again");
-            std::thread::sleep(Duration::from_millis(200));
+            if warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+                warn!(%error, "cannot read the group's positions; trying again");
+                warned = Some(Instant::now());
+            }
+            std::thread::sleep(POSITIONS_RETRY);
         }
+        Ok(None)
     }
 
     fn try_positions(&self, sources: &[SourcePartition]) -> Result<Vec<Assignment>, ClientError> {
