@@ -222,10 +222,11 @@ impl TimeUnit {
 pub enum Fields {
     /// Every field of the record or map at this path.
     Path(FieldPath),
-    /// Every field of a record or map whose name has the prefix.
-    Group(FieldGroup),
+    // Before the group: serde would also read a list as the group's fields in order.
     /// These fields and no others.
     List(Vec<NamedField>),
+    /// Every field of a record or map whose name has the prefix.
+    Group(FieldGroup),
 }
 
 impl Fields {
