@@ -15,8 +15,8 @@ use driftline_wire::{
 
 const NUMBERS: usize = 20;
 const TEXTS: usize = 5;
-const MESSAGES: usize = 2_048;
-const ROUNDS: usize = 60;
+const MESSAGES: usize = 256;
+const ROUNDS: usize = 1_000;
 
 struct Event {
     id: String,

@@ -1,4 +1,5 @@
 //! The formats, the mapping, times, bounds and labels.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 

@@ -3,6 +3,7 @@
 //! Schemas, messages and damage are drawn from one stream of bytes, so a failure shrinks to little. What
 //! a row should be is worked out from apache-avro's value tree, by code that shares nothing with the
 //! compiler.
+#![allow(clippy::unwrap_used)]
 
 use std::io::Read;
 use std::sync::Arc;

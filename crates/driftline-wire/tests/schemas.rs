@@ -1,4 +1,5 @@
 //! The published schemas: compatible with what was published before, and true of what is written.
+#![allow(clippy::unwrap_used)]
 
 use apache_avro::Schema;
 use apache_avro::schema_compatibility::SchemaCompatibility;
