@@ -13,13 +13,17 @@ use crate::delta::Deltas;
 pub(crate) const TILE_ROWS: usize = 64;
 
 /// Up to [`TILE_ROWS`] rows that are not counted yet.
+///
+/// They lie row by row, so that taking in a row touches few cache lines even if its model was not seen for a
+/// while; counting gathers each column first, when all of the tile is close at hand.
 #[derive(Clone, Debug)]
 pub(crate) struct Tile {
     len: usize,
     /// Whether all rows are of the pane of the first one: the fast path.
     one_pane: bool,
     panes: [i64; TILE_ROWS],
-    /// Column by column, [`TILE_ROWS`] places each.
+    numeric: usize,
+    categorical: usize,
     numbers: Vec<f64>,
     codes: Vec<CategoryCode>,
 }
@@ -37,22 +41,23 @@ impl Tile {
             len: 0,
             one_pane: true,
             panes: [0; TILE_ROWS],
+            numeric,
+            categorical,
             numbers: vec![0.0; numeric * TILE_ROWS],
             codes: vec![0; categorical * TILE_ROWS],
         }
     }
 
-    /// Copies a row in; true if the tile is full now and has to be counted.
+    /// Copies a row in, which was read with this tile's profile; true if the tile is full now and has to be
+    /// counted.
     pub(crate) fn push(&mut self, pane: i64, cells: &Cells) -> bool {
         let row = self.len;
         self.panes[row] = pane;
         self.one_pane &= pane == self.panes[0];
-        for (column, &value) in self.numbers.chunks_exact_mut(TILE_ROWS).zip(&cells.numbers) {
-            column[row] = value;
-        }
-        for (column, &code) in self.codes.chunks_exact_mut(TILE_ROWS).zip(&cells.codes) {
-            column[row] = code;
-        }
+        let numbers = row * self.numeric..(row + 1) * self.numeric;
+        self.numbers[numbers].copy_from_slice(&cells.numbers);
+        let codes = row * self.categorical..(row + 1) * self.categorical;
+        self.codes[codes].copy_from_slice(&cells.codes);
         self.len += 1;
         self.len == TILE_ROWS
     }
@@ -64,60 +69,53 @@ impl Tile {
         deltas: &mut Deltas,
         bytes: &mut usize,
     ) {
-        if self.len == 0 {
-            return;
+        let mut order: [u8; TILE_ROWS] = std::array::from_fn(|i| i as u8);
+        let order = &mut order[..std::mem::take(&mut self.len)];
+        if !std::mem::replace(&mut self.one_pane, true) {
+            // The order of rows within a pane does not matter to counts.
+            order.sort_unstable_by_key(|&row| self.panes[usize::from(row)]);
         }
-        if !self.one_pane {
-            self.sort_by_pane();
+        let pane = |row: u8| self.panes[usize::from(row)];
+        for rows in order.chunk_by(|a, b| pane(*a) == pane(*b)) {
+            let delta = deltas.at(pane(rows[0]), profile, bytes);
+            delta.rows += rows.len() as u64;
+            self.count_rows(rows, profile, &mut delta.columns);
         }
-        let len = std::mem::take(&mut self.len);
-        self.one_pane = true;
-        let mut start = 0;
-        for run in self.panes[..len].chunk_by(|a, b| a == b) {
-            let rows = start..start + run.len();
-            start = rows.end;
-            let delta = deltas.at(run[0], profile, bytes);
-            delta.rows += run.len() as u64;
-            let mut numbers = self.numbers.chunks_exact(TILE_ROWS);
-            let mut codes = self.codes.chunks_exact(TILE_ROWS);
-            for (column, summary) in profile.columns.iter().zip(&mut delta.columns) {
-                match (&column.profile, summary) {
-                    (ColumnProfile::Numeric(bins), ColumnSummary::Numeric(summary)) => {
-                        let values = numbers.next().unwrap_or(&[]);
-                        bins.add_column(&values[rows.clone()], summary);
-                    }
-                    (ColumnProfile::Categorical(names), ColumnSummary::Categorical(summary)) => {
-                        let values = codes.next().unwrap_or(&[]);
-                        names.add_codes(&values[rows.clone()], summary);
-                    }
-                    // Summaries are made from the profile they are counted with.
-                    _ => debug_assert!(false, "the kinds of profile and summary differ"),
+    }
+
+    fn count_rows(&self, rows: &[u8], profile: &ReferenceProfile, into: &mut [ColumnSummary]) {
+        let (mut number, mut code) = (0, 0);
+        let mut numbers = [0.0; TILE_ROWS];
+        let mut codes = [0; TILE_ROWS];
+        for (column, summary) in profile.columns.iter().zip(into) {
+            match (&column.profile, summary) {
+                (ColumnProfile::Numeric(bins), ColumnSummary::Numeric(summary)) => {
+                    let column = gather(&self.numbers, self.numeric, number, rows, &mut numbers);
+                    bins.add_column(column, summary);
+                    number += 1;
                 }
+                (ColumnProfile::Categorical(names), ColumnSummary::Categorical(summary)) => {
+                    let column = gather(&self.codes, self.categorical, code, rows, &mut codes);
+                    names.add_codes(column, summary);
+                    code += 1;
+                }
+                // Summaries are made from the profile they are counted with.
+                _ => debug_assert!(false, "the kinds of profile and summary differ"),
             }
         }
     }
-
-    /// Reorders the rows so that those of one pane are next to each other. The order within a pane does
-    /// not matter to counts.
-    #[cold]
-    fn sort_by_pane(&mut self) {
-        let mut order: [u8; TILE_ROWS] = std::array::from_fn(|i| i as u8);
-        let order = &mut order[..self.len];
-        order.sort_unstable_by_key(|&i| (self.panes[usize::from(i)], i));
-        permute(&mut self.panes, order);
-        self.numbers
-            .chunks_exact_mut(TILE_ROWS)
-            .for_each(|column| permute(column, order));
-        self.codes
-            .chunks_exact_mut(TILE_ROWS)
-            .for_each(|column| permute(column, order));
-    }
 }
 
-fn permute<T: Copy + Default>(column: &mut [T], order: &[u8]) {
-    let mut sorted = [T::default(); TILE_ROWS];
-    for (to, &from) in sorted.iter_mut().zip(order) {
-        *to = column[usize::from(from)];
+/// Column `column` of `rows`, out of `values` that lie row by row, `width` to a row.
+fn gather<'a, T: Copy>(
+    values: &[T],
+    width: usize,
+    column: usize,
+    rows: &[u8],
+    into: &'a mut [T; TILE_ROWS],
+) -> &'a [T] {
+    for (to, &row) in into.iter_mut().zip(rows) {
+        *to = values[usize::from(row) * width + column];
     }
-    column[..order.len()].copy_from_slice(&sorted[..order.len()]);
+    &into[..rows.len()]
 }
