@@ -320,28 +320,32 @@ fn mix(model: &[u8], version: &[u8]) -> usize {
     (part(model).wrapping_mul(5) + part(version)) % RECENT
 }
 
+#[inline]
 fn set(row: &mut Row, names: &Names, place: Place, value: Value) {
     match place {
         Place::Column(column) => {
+            let column = column as usize;
             let value = match value {
-                Value::Text(range) if names.numeric[column as usize] => {
+                Value::Text(range) if names.numeric[column] => {
                     special_number(row.text(range)).map_or(value, Value::Double)
                 }
                 value => value,
             };
-            row.set_value(column as usize, value);
+            row.set_value(column, value);
         }
-        Place::Segment(segment) => {
-            let mut digits = [0; 20];
-            let text = match value {
-                Value::Text(range) => Some(range),
-                Value::Bool(b) => Some(row.push_text(if b { "true" } else { "false" })),
-                Value::Long(n) => Some(row.push_text(decimal(n, &mut digits))),
-                Value::Missing | Value::Double(_) | Value::Unsupported => None,
-            };
-            row.set_segment(segment as usize, text);
-        }
+        Place::Segment(segment) => set_segment(row, segment as usize, value),
     }
+}
+
+fn set_segment(row: &mut Row, segment: usize, value: Value) {
+    let mut digits = [0; 20];
+    let text = match value {
+        Value::Text(range) => Some(range),
+        Value::Bool(b) => Some(row.push_text(if b { "true" } else { "false" })),
+        Value::Long(n) => Some(row.push_text(decimal(n, &mut digits))),
+        Value::Missing | Value::Double(_) | Value::Unsupported => None,
+    };
+    row.set_segment(segment, text);
 }
 
 /// JSON has no numbers for these, so producers write them as texts.
