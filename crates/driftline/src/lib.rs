@@ -7,10 +7,13 @@
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod connect;
 pub mod data;
 pub mod exit;
 pub mod files;
 pub mod logging;
+pub mod pipeline;
+pub mod summary;
 pub mod terminal;
 
 use std::process::ExitCode;

@@ -22,7 +22,11 @@ fn driftline(directory: &Path, arguments: &[&str]) -> Run {
         .expect("the binary runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it writes UTF-8");
     let code = output.status.code().expect("no signal ends it");
-    Run { code, out: text(output.stdout), err: text(output.stderr) }
+    Run {
+        code,
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
 }
 
 /// A fresh directory that goes when the test does.
@@ -71,7 +75,12 @@ fn rows(shift: i32) -> String {
     for i in 0..200 {
         let category = if (i + shift) % 2 == 0 { "a" } else { "b" };
         let at = format!("2024-01-01T{:02}:{:02}:00Z", i / 60, i % 60);
-        text.push_str(&format!("{i},{at},{},{category},0.{:03},{}\n", i + shift, i, i % 2));
+        text.push_str(&format!(
+            "{i},{at},{},{category},0.{:03},{}\n",
+            i + shift,
+            i,
+            i % 2
+        ));
     }
     text
 }
@@ -81,7 +90,16 @@ fn with_reference(name: &str) -> Scratch {
     scratch.write("a.csv", &rows(0));
     scratch.write("c.yaml", CONFIG);
     let built = scratch.run(&[
-        "reference", "build", "--input", "a.csv", "--model", "m", "--model-version", "1", "--out", "ref.json",
+        "reference",
+        "build",
+        "--input",
+        "a.csv",
+        "--model",
+        "m",
+        "--model-version",
+        "1",
+        "--out",
+        "ref.json",
     ]);
     assert_eq!(built.code, 0, "{}", built.err);
     assert!(built.out.is_empty(), "progress is not data: {}", built.out);
@@ -91,13 +109,28 @@ fn with_reference(name: &str) -> Scratch {
 #[test]
 fn help_and_version_are_fine_and_mistakes_are_usage() {
     let scratch = Scratch::new("usage");
-    for arguments in [["--help"].as_slice(), &["--version"], &["compare", "--help"], &["help", "reference"]] {
+    for arguments in [
+        ["--help"].as_slice(),
+        &["--version"],
+        &["compare", "--help"],
+        &["help", "reference"],
+    ] {
         let run = scratch.run(arguments);
         assert_eq!((run.code, run.err.as_str()), (0, ""), "{arguments:?}");
     }
-    assert!(scratch.run(&["compare", "--help"]).out.contains("Examples:"));
+    assert!(
+        scratch
+            .run(&["compare", "--help"])
+            .out
+            .contains("Examples:")
+    );
     assert!(scratch.run(&["--help"]).out.contains("Exit codes:"));
-    for arguments in [[].as_slice(), &["chek"], &["check"], &["compare", "--reference", "a.csv"]] {
+    for arguments in [
+        [].as_slice(),
+        &["chek"],
+        &["check"],
+        &["compare", "--reference", "a.csv"],
+    ] {
         let run = scratch.run(arguments);
         assert_eq!((run.code, run.out.as_str()), (2, ""), "{arguments:?}");
         assert!(!run.err.is_empty());
@@ -107,7 +140,10 @@ fn help_and_version_are_fine_and_mistakes_are_usage() {
 #[test]
 fn a_wrong_configuration_is_78_with_every_problem() {
     let scratch = Scratch::new("config");
-    scratch.write("c.yaml", "app: x\nkafka: {brokers: nowhere, bogus: 1}\nmodel: []\n");
+    scratch.write(
+        "c.yaml",
+        "app: x\nkafka: {brokers: nowhere, bogus: 1}\nmodel: []\n",
+    );
     let run = scratch.run(&["check", "--offline", "--config", "c.yaml"]);
     assert_eq!((run.code, run.out.as_str()), (78, ""));
     for part in [
@@ -122,7 +158,12 @@ fn a_wrong_configuration_is_78_with_every_problem() {
     }
     let run = scratch.run(&["check", "--offline", "--config", "no.yaml"]);
     assert_eq!(run.code, 78);
-    assert!(run.err.starts_with("error: the configuration no.yaml cannot be read"), "{}", run.err);
+    assert!(
+        run.err
+            .starts_with("error: the configuration no.yaml cannot be read"),
+        "{}",
+        run.err
+    );
 }
 
 #[test]
@@ -131,7 +172,14 @@ fn check_predicts_series_and_memory() {
     let run = scratch.run(&["check", "--offline", "--config", "c.yaml"]);
     assert_eq!(run.code, 0, "{}", run.err);
     assert!(run.out.contains("c.yaml: fine"), "{}", run.out);
-    let run = scratch.run(&["check", "--offline", "--config", "c.yaml", "--format", "json"]);
+    let run = scratch.run(&[
+        "check",
+        "--offline",
+        "--config",
+        "c.yaml",
+        "--format",
+        "json",
+    ]);
     let report = json(&run.out);
     // x and value: 10 each; c and label: 8 each; one window.
     assert_eq!(report["series"], 36);
@@ -143,7 +191,10 @@ fn check_predicts_series_and_memory() {
 #[test]
 fn warnings_can_be_denied() {
     let scratch = with_reference("warnings");
-    scratch.write("c.yaml", &format!("{CONFIG}limits: {{series_per_model_max: 10}}\n"));
+    scratch.write(
+        "c.yaml",
+        &format!("{CONFIG}limits: {{series_per_model_max: 10}}\n"),
+    );
     let arguments = ["check", "--offline", "--config", "c.yaml"];
     let run = scratch.run(&arguments);
     assert_eq!(run.code, 0);
@@ -158,15 +209,28 @@ fn a_missing_or_foreign_reference_is_a_configuration_error() {
     scratch.write("c.yaml", &CONFIG.replace("ref.json", "other.json"));
     let run = scratch.run(&["check", "--offline", "-c", "c.yaml"]);
     assert_eq!(run.code, 78);
-    assert!(run.err.contains("the reference other.json cannot be read"), "{}", run.err);
-    assert!(run.err.contains("hint: `driftline reference build`"), "{}", run.err);
+    assert!(
+        run.err.contains("the reference other.json cannot be read"),
+        "{}",
+        run.err
+    );
+    assert!(
+        run.err.contains("hint: `driftline reference build`"),
+        "{}",
+        run.err
+    );
     scratch.write("c.yaml", &CONFIG.replace("id: m", "id: n"));
     let run = scratch.run(&["check", "--offline", "-c", "c.yaml"]);
     assert!(run.err.contains("is of model `m`, not `n`"), "{}", run.err);
     let rules = "    rules: [{statistic: ks, threshold: 0.1, columns: [xx]}]\n";
     scratch.write("c.yaml", &format!("{CONFIG}{rules}"));
     let run = scratch.run(&["check", "--offline", "-c", "c.yaml"]);
-    assert!(run.err.contains("names the column `xx`, which no reference has"), "{}", run.err);
+    assert!(
+        run.err
+            .contains("names the column `xx`, which no reference has"),
+        "{}",
+        run.err
+    );
 }
 
 #[test]
@@ -174,7 +238,11 @@ fn a_broker_that_does_not_answer_is_69() {
     let scratch = with_reference("broker");
     let run = scratch.run(&["check", "--config", "c.yaml"]);
     assert_eq!((run.code, run.out.as_str()), (69, ""));
-    assert!(run.err.contains("127.0.0.1:1") && run.err.contains("--offline"), "{}", run.err);
+    assert!(
+        run.err.contains("127.0.0.1:1") && run.err.contains("--offline"),
+        "{}",
+        run.err
+    );
 }
 
 #[test]
@@ -189,7 +257,10 @@ fn a_secret_is_never_printed() {
         &["check", "--config", "c.yaml", "-vv"],
     ] {
         let run = scratch.run(arguments);
-        assert!(!run.out.contains("hunter2") && !run.err.contains("hunter2"), "{arguments:?}");
+        assert!(
+            !run.out.contains("hunter2") && !run.err.contains("hunter2"),
+            "{arguments:?}"
+        );
     }
     std::fs::remove_file(scratch.0.join("password")).expect("it was there");
     let run = scratch.run(&["check", "--config", "c.yaml"]);
@@ -211,12 +282,33 @@ fn topics_lists_what_is_needed_with_rights() {
     ] {
         assert!(run.out.contains(part), "missing: {part}\nin: {}", run.out);
     }
-    let topics = json(&scratch.run(&["topics", "--config", "c.yaml", "--format", "json"]).out);
-    let names: Vec<&str> =
-        topics["topics"].as_array().expect("a list").iter().filter_map(|t| t["name"].as_str()).collect();
-    assert_eq!(names, ["predictions", "test.partials", "test.alerts", "test.dead-letters"]);
+    let topics = json(
+        &scratch
+            .run(&["topics", "--config", "c.yaml", "--format", "json"])
+            .out,
+    );
+    let names: Vec<&str> = topics["topics"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|t| t["name"].as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "predictions",
+            "test.partials",
+            "test.alerts",
+            "test.dead-letters"
+        ]
+    );
     assert_eq!(topics["topics"][1]["partitions"], 4);
-    assert_eq!(scratch.run(&["topics", "--config", "c.yaml", "--create"]).code, 69);
+    assert_eq!(
+        scratch
+            .run(&["topics", "--config", "c.yaml", "--create"])
+            .code,
+        69
+    );
 }
 
 #[test]
@@ -224,13 +316,27 @@ fn a_reference_tells_what_it_holds() {
     let scratch = with_reference("show");
     let run = scratch.run(&["reference", "show", "ref.json"]);
     assert_eq!(run.code, 0, "{}", run.err);
-    assert!(run.out.contains("model m, version 1, 200 rows from a.csv"), "{}", run.out);
-    let shown = json(&scratch.run(&["reference", "show", "ref.json", "--format", "json"]).out);
+    assert!(
+        run.out.contains("model m, version 1, 200 rows from a.csv"),
+        "{}",
+        run.out
+    );
+    let shown = json(
+        &scratch
+            .run(&["reference", "show", "ref.json", "--format", "json"])
+            .out,
+    );
     let columns: Vec<(&str, &str, &str)> = shown["columns"]
         .as_array()
         .expect("a list")
         .iter()
-        .map(|c| (c["name"].as_str().unwrap(), c["role"].as_str().unwrap(), c["kind"].as_str().unwrap()))
+        .map(|c| {
+            (
+                c["name"].as_str().unwrap(),
+                c["role"].as_str().unwrap(),
+                c["kind"].as_str().unwrap(),
+            )
+        })
         .collect();
     let expected = [
         ("x", "feature", "numeric"),
@@ -248,7 +354,16 @@ fn a_reference_tells_what_it_holds() {
 fn a_reference_can_be_of_some_rows_only() {
     let scratch = with_reference("some_rows");
     let arguments = [
-        "reference", "build", "--input", "a.csv", "--model", "m", "--out", "-", "--until", "2024-01-01T01:00:00Z",
+        "reference",
+        "build",
+        "--input",
+        "a.csv",
+        "--model",
+        "m",
+        "--out",
+        "-",
+        "--until",
+        "2024-01-01T01:00:00Z",
     ];
     let run = scratch.run(&arguments);
     assert_eq!(json(&run.out)["rows"], 60, "{}", run.err);
@@ -264,7 +379,13 @@ fn compare_prints_the_documented_json() {
     scratch.write("a.csv", &rows(0));
     scratch.write("b.csv", &rows(60));
     let arguments = ["compare", "--reference", "a.csv", "--current", "b.csv"];
-    let run = scratch.run(&[arguments.as_slice(), &["--tests", "ks,psi,chi_square", "--format", "json"]].concat());
+    let run = scratch.run(
+        &[
+            arguments.as_slice(),
+            &["--tests", "ks,psi,chi_square", "--format", "json"],
+        ]
+        .concat(),
+    );
     assert_eq!(run.code, 0, "{}", run.err);
     let comparison = json(&run.out);
     assert_eq!(comparison.as_object().map(serde_json::Map::len), Some(1));
@@ -275,12 +396,32 @@ fn compare_prints_the_documented_json() {
     assert_eq!(x["reference"], serde_json::json!({"n": 200, "missing": 0}));
     assert_eq!(x["kind"], "numeric");
     let ks = &x["results"][0];
-    assert_eq!((ks["test"].as_str(), ks["statistic"].as_f64()), (Some("ks"), Some(0.3)));
+    assert_eq!(
+        (ks["test"].as_str(), ks["statistic"].as_f64()),
+        (Some("ks"), Some(0.3))
+    );
     assert!(ks["p_value"].as_f64() < Some(1e-6) && ks["method"] == "exact");
-    assert_eq!(features[1]["results"].as_array().map(Vec::len), Some(2), "no ks of categories");
+    assert_eq!(
+        features[1]["results"].as_array().map(Vec::len),
+        Some(2),
+        "no ks of categories"
+    );
 
-    assert_eq!(scratch.run(&[arguments.as_slice(), &["--fail-on", "drift"]].concat()).code, 1);
-    let same = ["compare", "--reference", "a.csv", "--current", "a.csv", "--fail-on", "drift"];
+    assert_eq!(
+        scratch
+            .run(&[arguments.as_slice(), &["--fail-on", "drift"]].concat())
+            .code,
+        1
+    );
+    let same = [
+        "compare",
+        "--reference",
+        "a.csv",
+        "--current",
+        "a.csv",
+        "--fail-on",
+        "drift",
+    ];
     let run = scratch.run(&same);
     assert_eq!(run.code, 0, "{}", run.err);
     assert!(run.out.contains("no feature differs"), "{}", run.out);
@@ -293,14 +434,36 @@ fn compare_explains_what_it_cannot_do() {
     scratch.write("b.csv", "z\n1\n");
     let run = scratch.run(&["compare", "--reference", "a.csv", "--current", "b.csv"]);
     assert_eq!(run.code, 65);
-    assert!(run.err.contains("a.csv and b.csv have no column in common"), "{}", run.err);
-    let run = scratch.run(&["compare", "--reference", "a.csv", "--current", "a.csv", "--tests", "kss"]);
+    assert!(
+        run.err.contains("a.csv and b.csv have no column in common"),
+        "{}",
+        run.err
+    );
+    let run = scratch.run(&[
+        "compare",
+        "--reference",
+        "a.csv",
+        "--current",
+        "a.csv",
+        "--tests",
+        "kss",
+    ]);
     assert_eq!(run.code, 2);
-    assert!(run.err.contains("there is no test `kss`\nhint: did you mean `ks`?"), "{}", run.err);
+    assert!(
+        run.err
+            .contains("there is no test `kss`\nhint: did you mean `ks`?"),
+        "{}",
+        run.err
+    );
     scratch.write("bad.csv", "x,y\n1,2\n3\n");
     let run = scratch.run(&["compare", "--reference", "a.csv", "--current", "bad.csv"]);
     assert_eq!(run.code, 65);
-    assert!(run.err.starts_with("error: bad.csv:3: 1 cells, but the file has 2 columns"), "{}", run.err);
+    assert!(
+        run.err
+            .starts_with("error: bad.csv:3: 1 cells, but the file has 2 columns"),
+        "{}",
+        run.err
+    );
     let run = scratch.run(&["compare", "--reference", "no.csv", "--current", "a.csv"]);
     assert_eq!(run.code, 65);
 }
@@ -310,7 +473,17 @@ fn compare_takes_files_of_one_unnamed_column() {
     let scratch = Scratch::new("unnamed");
     scratch.write("a.csv", "1\n2\n3\n4\n");
     scratch.write("b.csv", "value\n3\n4\n5\n6\n");
-    let arguments = ["compare", "--reference", "a.csv", "--current", "b.csv", "--tests", "ks", "--format", "json"];
+    let arguments = [
+        "compare",
+        "--reference",
+        "a.csv",
+        "--current",
+        "b.csv",
+        "--tests",
+        "ks",
+        "--format",
+        "json",
+    ];
     let run = scratch.run(&arguments);
     let comparison = json(&run.out);
     assert_eq!(comparison["features"][0]["name"], "value");
@@ -334,10 +507,21 @@ fn every_schema_is_json() {
 fn logs_can_be_json_and_silence_is_possible() {
     let scratch = with_reference("logs");
     let build = [
-        "reference", "build", "--input", "a.csv", "--model", "m", "--out", "ref.json",
+        "reference",
+        "build",
+        "--input",
+        "a.csv",
+        "--model",
+        "m",
+        "--out",
+        "ref.json",
     ];
     let run = scratch.run(&[build.as_slice(), &["--log-format", "json"]].concat());
-    assert!(run.err.lines().all(|line| json(line)["level"].is_string()), "{}", run.err);
+    assert!(
+        run.err.lines().all(|line| json(line)["level"].is_string()),
+        "{}",
+        run.err
+    );
     assert!(!run.err.is_empty());
     assert_eq!(scratch.run(&[build.as_slice(), &["-q"]].concat()).err, "");
 }

@@ -1,12 +1,302 @@
-//! `driftline replay`.
+//! `driftline replay`: the same engine on files, without Kafka.
 
-use crate::cli::ReplayArgs;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use driftline_engine::{Evaluator, EvaluatorOptions, ModelSet, Observer, Output, SourceHandle};
+use driftline_event::{DropReason, Row, SourcePartition};
+use driftline_sketch::ColumnProfile;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::cli::{FailOn, ReplayArgs};
+use crate::config;
 use crate::exit::{Exit, Failure};
+use crate::files::{Input, PredictionDefaults, PredictionFile, Step};
+use crate::pipeline::{models, observer_options};
+use crate::summary::{SeriesSummary, Summary};
+use crate::terminal;
+
+/// How many rows are counted before their deltas are handed on. It has no influence on the result.
+const FLUSH_ROWS: u64 = 50_000;
 
 /// Runs the command.
 ///
 /// # Errors
-/// Always, for now.
-pub fn run(_args: &ReplayArgs) -> Result<Exit, Failure> {
-    Err(Failure::internal("`driftline replay` is not built yet"))
+/// When the configuration, a reference or a file cannot be used, or the results cannot be written.
+pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
+    let (config, warnings) = config::load(&args.config)?;
+    if warnings.warnings() > 0 {
+        tracing::warn!("{warnings}");
+    }
+    if !args.labels.is_empty() {
+        tracing::warn!("labels are not joined yet: --labels is ignored");
+    }
+    let models = models::load(&config)?;
+    let topic = config.predictions.topic.clone();
+    let mut replay = Replay::new(
+        &models,
+        observer_options(&config, 1),
+        EvaluatorOptions::default(),
+        &topic,
+    );
+    let mut files = Files::create(&args.out)?;
+    let defaults = PredictionDefaults {
+        model: args.model.clone(),
+        version: args.model_version.clone(),
+    };
+    let progress = progress_bar();
+    for path in &args.predictions {
+        let input = Input::from(path.as_path());
+        let catalog = models.catalog().clone();
+        let mut file = PredictionFile::open(&input, &args.columns, catalog, defaults.clone())?;
+        for absent in file.absent_columns() {
+            tracing::warn!(
+                file = input.name(),
+                column = absent,
+                "no such column: all its values count as missing"
+            );
+        }
+        replay.file(&mut file, &mut |output| files.write(output), &progress)?;
+    }
+    replay.finish(&mut |output| files.write(output))?;
+    progress.finish_and_clear();
+    let exit = match (args.fail_on, files.summary.alerts()) {
+        (Some(FailOn::Drift), 1..) => Exit::Drift,
+        _ => Exit::Fine,
+    };
+    let (summary, counts) = files.close(replay.counts)?;
+    terminal::print(&summary.table(|series| reference_mean(&models, series)))?;
+    terminal::print(&format!(
+        "\n{} predictions counted, {} dropped, {} alerts. Details: {}\n",
+        counts.counted,
+        counts.dropped.iter().map(|(_, n)| n).sum::<u64>(),
+        summary.alerts(),
+        args.out.display()
+    ))?;
+    Ok(exit)
+}
+
+/// The mean of a numeric column's reference.
+pub fn reference_mean(models: &ModelSet, series: &driftline_event::SeriesKey) -> Option<f64> {
+    let (_, spec) = models.find(&series.model, &series.version)?;
+    match &spec.profile.column(series.role, &series.feature)?.profile {
+        ColumnProfile::Numeric(profile) => profile.mean(profile.reference()),
+        ColumnProfile::Categorical(_) => None,
+    }
+}
+
+fn progress_bar() -> ProgressBar {
+    let bar = ProgressBar::no_length();
+    if let Ok(style) =
+        ProgressStyle::with_template("{spinner} {human_pos} predictions, {per_sec}, {elapsed}")
+    {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+/// What became of the records.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Counts {
+    /// Records that count.
+    pub counted: u64,
+    /// Records that do not, by reason.
+    pub dropped: Vec<(DropReason, u64)>,
+}
+
+impl Counts {
+    fn drop_one(&mut self, reason: DropReason) {
+        match self.dropped.iter_mut().find(|(r, _)| *r == reason) {
+            Some((_, n)) => *n += 1,
+            None => self.dropped.push((reason, 1)),
+        }
+    }
+}
+
+/// What takes the outputs of a replay.
+pub type Sink<'a> = dyn FnMut(Output) -> Result<(), Failure> + 'a;
+
+/// Observer and evaluator, one behind the other.
+#[derive(Debug)]
+pub struct Replay {
+    observer: Observer,
+    evaluator: Evaluator,
+    source: SourceHandle,
+    offset: i64,
+    outputs: Vec<Output>,
+    /// What became of the records so far.
+    pub counts: Counts,
+}
+
+impl Replay {
+    /// A replay that reads its rows as if from partition 0 of `topic`.
+    pub fn new(
+        models: &ModelSet,
+        observer: driftline_engine::ObserverOptions,
+        evaluator: EvaluatorOptions,
+        topic: &str,
+    ) -> Self {
+        let mut observer = Observer::new(models, observer);
+        let partition = SourcePartition {
+            topic: topic.to_owned(),
+            partition: 0,
+        };
+        let source = observer.assign(partition, 0, None);
+        Self {
+            observer,
+            evaluator: Evaluator::new(models, evaluator),
+            source,
+            offset: 0,
+            outputs: Vec::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Counts every row of a file.
+    ///
+    /// # Errors
+    /// When the file breaks off, or `sink` fails.
+    pub fn file(
+        &mut self,
+        file: &mut PredictionFile,
+        sink: &mut Sink<'_>,
+        progress: &ProgressBar,
+    ) -> Result<(), Failure> {
+        let mut row = Row::default();
+        while let Some(step) = file.next(&mut row)? {
+            match step {
+                Step::Row => self.row(&row),
+                Step::Dropped(reason, detail) => {
+                    tracing::debug!(%reason, detail, "record dropped");
+                    self.observer.skip(self.source, self.offset, reason);
+                    self.offset += 1;
+                    self.counts.drop_one(reason);
+                }
+            }
+            if (self.offset as u64).is_multiple_of(FLUSH_ROWS) {
+                progress.set_position(self.offset as u64);
+                self.flush(sink)?;
+            }
+        }
+        progress.set_position(self.offset as u64);
+        Ok(())
+    }
+
+    /// Counts one row.
+    pub fn row(&mut self, row: &Row) {
+        match self.observer.observe(self.source, self.offset, None, row) {
+            Ok(()) => self.counts.counted += 1,
+            Err(reason) => self.counts.drop_one(reason),
+        }
+        self.offset += 1;
+    }
+
+    /// Closes every window.
+    ///
+    /// # Errors
+    /// When `sink` fails.
+    pub fn finish(&mut self, sink: &mut Sink<'_>) -> Result<(), Failure> {
+        self.observer.finish(self.source);
+        self.flush(sink)
+    }
+
+    fn flush(&mut self, sink: &mut Sink<'_>) -> Result<(), Failure> {
+        let flush = self.observer.flush();
+        for violation in flush.violations {
+            sink(Output::Violation(violation))?;
+        }
+        for (_, batch) in flush.batches {
+            self.evaluator
+                .handle(&batch, &mut self.outputs)
+                .map_err(|e| {
+                    Failure::internal(format_args!("a batch of our own cannot be read: {e}"))
+                })?;
+            self.outputs.drain(..).try_for_each(&mut *sink)?;
+        }
+        Ok(())
+    }
+}
+
+/// The files of a replay's directory.
+struct Files {
+    reports: BufWriter<File>,
+    alerts: BufWriter<File>,
+    retrain_requests: BufWriter<File>,
+    directory: std::path::PathBuf,
+    summary: Summary,
+    violations: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct SummaryFile<'a> {
+    counts: &'a Counts,
+    alerts: u64,
+    violations: &'a [String],
+    series: Vec<&'a SeriesSummary>,
+}
+
+impl Files {
+    fn create(directory: &Path) -> Result<Self, Failure> {
+        let in_directory = |e: std::io::Error| {
+            Failure::internal(format_args!("cannot write to {}: {e}", directory.display()))
+        };
+        std::fs::create_dir_all(directory).map_err(in_directory)?;
+        let create = |name: &str| {
+            File::create(directory.join(name))
+                .map(BufWriter::new)
+                .map_err(in_directory)
+        };
+        Ok(Self {
+            reports: create("reports.jsonl")?,
+            alerts: create("alerts.jsonl")?,
+            retrain_requests: create("retrain-requests.jsonl")?,
+            directory: directory.to_owned(),
+            summary: Summary::default(),
+            violations: Vec::new(),
+        })
+    }
+
+    fn write(&mut self, output: Output) -> Result<(), Failure> {
+        self.summary.take(&output);
+        match &output {
+            Output::Report(report) => line(&mut self.reports, report),
+            Output::Alert(alert) => line(&mut self.alerts, alert),
+            Output::Violation(violation) => {
+                let text = format!("{}: {}", violation.invariant.as_str(), violation.detail);
+                tracing::error!("{text}");
+                self.violations.push(text);
+                Ok(())
+            }
+            Output::Pane(_) | Output::Late(_) => Ok(()),
+        }
+    }
+
+    fn close(mut self, counts: Counts) -> Result<(Summary, Counts), Failure> {
+        self.reports.flush()?;
+        self.alerts.flush()?;
+        self.retrain_requests.flush()?;
+        let mut file = BufWriter::new(File::create(self.directory.join("summary.json"))?);
+        let summary = SummaryFile {
+            counts: &counts,
+            alerts: self.summary.alerts(),
+            violations: &self.violations,
+            series: self.summary.rows(),
+        };
+        serde_json::to_writer_pretty(&mut file, &summary)
+            .map_err(|e| Failure::internal(format_args!("cannot write summary.json: {e}")))?;
+        file.write_all(b"\n")?;
+        file.flush()?;
+        Ok((self.summary, counts))
+    }
+}
+
+fn line(file: &mut BufWriter<File>, value: &impl Serialize) -> Result<(), Failure> {
+    serde_json::to_writer(&mut *file, value)
+        .map_err(|e| Failure::internal(format_args!("cannot write a line: {e}")))?;
+    file.write_all(b"\n")?;
+    Ok(())
 }

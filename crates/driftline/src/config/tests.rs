@@ -227,8 +227,14 @@ fn the_json_schema_accepts_the_defaults_and_refuses_what_the_parser_refuses() {
 #[test]
 fn the_examples_are_right() {
     for (name, text) in [
-        ("driftline.yaml", include_str!("../../../../examples/driftline.yaml")),
-        ("secured.yaml", include_str!("../../../../examples/secured.yaml")),
+        (
+            "driftline.yaml",
+            include_str!("../../../../examples/driftline.yaml"),
+        ),
+        (
+            "secured.yaml",
+            include_str!("../../../../examples/secured.yaml"),
+        ),
     ] {
         let parsed = parse(text, name, Path::new("examples"));
         let (_, warnings) = parsed.unwrap_or_else(|problems| panic!("{problems}"));
@@ -245,8 +251,17 @@ fn default_slides_divide_their_windows() {
     let minutes = |n: u64| std::time::Duration::from_secs(60 * n);
     assert_eq!(text("1h", "1m"), minutes(5));
     assert_eq!(text("24h", "1m"), minutes(120));
-    assert_eq!(text("15m", "1m"), minutes(3), "1.25 panes, and the next that divides 15");
+    assert_eq!(
+        text("15m", "1m"),
+        minutes(3),
+        "1.25 panes, and the next that divides 15"
+    );
     assert_eq!(text("7m", "1m"), minutes(1));
     assert_eq!(text("1h", "1h"), minutes(60));
-    assert!(read(&format!("{MINIMAL}    windows: [{{size: 1h, slide: 7m}}]\n")).is_err());
+    assert!(
+        read(&format!(
+            "{MINIMAL}    windows: [{{size: 1h, slide: 7m}}]\n"
+        ))
+        .is_err()
+    );
 }

@@ -1,0 +1,153 @@
+//! The demo's live view: what drifts, as it happens.
+
+use std::fmt::Write as _;
+use std::io;
+use std::time::{Duration, Instant};
+
+use console::{Term, style};
+use driftline_event::{AlertEvent, AlertStatus, SeriesState, Statistic, Timestamp};
+use driftline_telemetry::Telemetry;
+
+use super::traffic::Sent;
+use std::sync::atomic::Ordering;
+
+/// How often the view is drawn anew.
+const EVERY: Duration = Duration::from_millis(250);
+const BAR_WIDTH: usize = 24;
+/// The PSI at which a bar is full.
+const BAR_FULL: f64 = 1.0;
+const ALERTS_SHOWN: usize = 6;
+
+/// Draws on a terminal; elsewhere it writes a line per alert.
+#[derive(Debug)]
+pub(super) struct View {
+    term: Term,
+    is_live: bool,
+    lines: usize,
+    due: Instant,
+    window: &'static str,
+    threshold: f64,
+    alerts: Vec<AlertEvent>,
+}
+
+impl View {
+    /// A view of the windows named `window`.
+    pub(super) fn new(window: &'static str, threshold: f64) -> Self {
+        let term = Term::stderr();
+        let is_live = term.is_term();
+        Self {
+            term,
+            is_live,
+            lines: 0,
+            due: Instant::now(),
+            window,
+            threshold,
+            alerts: Vec::new(),
+        }
+    }
+
+    /// Shows an alert.
+    pub(super) fn alert(&mut self, alert: &AlertEvent) {
+        self.alerts.push(alert.clone());
+        if !self.is_live {
+            let _ = self.term.write_line(&alert_line(alert));
+        }
+    }
+
+    /// Draws the state of things if it is time to.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written.
+    pub(super) fn draw(
+        &mut self,
+        telemetry: &Telemetry,
+        sent: &Sent,
+        address: &str,
+    ) -> io::Result<()> {
+        if !self.is_live || Instant::now() < self.due {
+            return Ok(());
+        }
+        self.due = Instant::now() + EVERY;
+        let text = self.text(telemetry, sent, address);
+        self.term.clear_last_lines(self.lines)?;
+        self.lines = text.lines().count();
+        self.term.write_str(&text)
+    }
+
+    fn text(&self, telemetry: &Telemetry, sent: &Sent, address: &str) -> String {
+        let mut text = String::new();
+        let now = Timestamp::from_micros(sent.event_time.load(Ordering::Relaxed)).to_string();
+        let _ = writeln!(
+            text,
+            "{}  {}  {} predictions, {} labels   {}\n",
+            style("driftline demo").bold(),
+            style(now.get(..10).unwrap_or("")).cyan(),
+            sent.predictions.load(Ordering::Relaxed),
+            sent.labels.load(Ordering::Relaxed),
+            style(address).underlined(),
+        );
+        let mut rows: Vec<_> = telemetry
+            .latest_reports()
+            .into_iter()
+            .filter(|s| s.report.window.name == self.window)
+            .collect();
+        if rows.is_empty() {
+            let _ = writeln!(text, "waiting for the first window to close …");
+        }
+        rows.sort_by(|a, b| {
+            let psi =
+                |s: &driftline_telemetry::SeriesView| s.report.value(Statistic::Psi).unwrap_or(0.0);
+            psi(b).total_cmp(&psi(a))
+        });
+        for row in &rows {
+            let report = &row.report;
+            let psi = report.value(Statistic::Psi).unwrap_or(0.0);
+            let _ = writeln!(
+                text,
+                "{:<12} {}  PSI {:>6.3}  {}",
+                report.series.feature,
+                bar(psi, self.threshold),
+                psi,
+                badge(report.state)
+            );
+        }
+        if !self.alerts.is_empty() {
+            text.push('\n');
+        }
+        for alert in self.alerts.iter().rev().take(ALERTS_SHOWN).rev() {
+            let _ = writeln!(text, "{}", alert_line(alert));
+        }
+        text
+    }
+}
+
+fn bar(psi: f64, threshold: f64) -> console::StyledObject<String> {
+    let filled = ((psi / BAR_FULL).clamp(0.0, 1.0) * BAR_WIDTH as f64).round() as usize;
+    let text = format!("{}{}", "█".repeat(filled), "·".repeat(BAR_WIDTH - filled));
+    if psi >= threshold {
+        style(text).yellow()
+    } else {
+        style(text).blue()
+    }
+}
+
+fn badge(state: SeriesState) -> console::StyledObject<&'static str> {
+    match state {
+        SeriesState::Drifted => style("● drifted").yellow().bold(),
+        SeriesState::Warning => style("◐ warning").yellow(),
+        SeriesState::Stable => style("○ stable").green(),
+        other => style(other.as_str()).dim(),
+    }
+}
+
+fn alert_line(alert: &AlertEvent) -> String {
+    let mark = match alert.status {
+        AlertStatus::Firing => style("ALERT   ").yellow().bold(),
+        _ => style("resolved").green(),
+    };
+    format!(
+        "{mark} {} {}",
+        &alert.evaluated_at.to_string()[..10],
+        alert.summary
+    )
+}

@@ -1,0 +1,336 @@
+//! The observe stage: predictions in, partial batches out.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use driftline_engine::{Flush, ModelSet, Observer, ObserverOptions, SourceHandle};
+use driftline_event::{DropReason, RejectKind, Row, SourcePartition};
+use driftline_kafka::{
+    Assignment, Flow, Message, OutRecord, Stage, StageError, StageFlush, StartAt,
+};
+use driftline_telemetry::{Counter, ReasonCounters, Stream, Telemetry};
+use driftline_wire::dead_letter::FailedStage;
+use driftline_wire::{Decoder, Reject};
+
+use super::Finish;
+use super::letters::{self, Letters};
+use super::schemas::{Lookup, Schemas};
+
+/// What an [`ObserveStage`] works with.
+#[derive(Debug)]
+pub(super) struct ObserveParts {
+    pub(super) app: String,
+    pub(super) partials_topic: String,
+    pub(super) dead_letters_topic: String,
+    pub(super) observer: ObserverOptions,
+    pub(super) decoder: Decoder,
+    pub(super) schemas: Schemas,
+    /// The memory of deltas and dead letters at which a flush is due.
+    pub(super) flush_bytes: usize,
+    /// How long a partition has nothing to read before nobody waits for it.
+    pub(super) idle_after: Duration,
+    /// Whether late events become dead letters as well.
+    pub(super) keep_late: bool,
+    /// The input topic and how many partitions it has.
+    pub(super) topic: (String, u32),
+    pub(super) finish: Arc<Finish>,
+    pub(super) telemetry: Telemetry,
+}
+
+#[derive(Debug)]
+struct Source {
+    partition: SourcePartition,
+    handle: SourceHandle,
+    at_end_since: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Counters {
+    events: Vec<Counter>,
+    late: Vec<Counter>,
+    rejects: ReasonCounters,
+    dead_letters: ReasonCounters,
+}
+
+/// What the last flush handed over, to be counted once it is committed.
+#[derive(Debug, Default)]
+struct Handed {
+    flush: Flush,
+    letters: Vec<DropReason>,
+}
+
+/// Decodes predictions, counts them, and flushes the counts.
+#[derive(Debug)]
+pub(super) struct ObserveStage {
+    parts: ObserveParts,
+    models: ModelSet,
+    observer: Observer,
+    row: Row,
+    sources: Vec<Source>,
+    last_source: usize,
+    letters: Letters,
+    counters: Counters,
+    handed: Option<Handed>,
+    end: End,
+}
+
+/// How far this worker is with saying that its input has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Open,
+    Flushed,
+    Committed,
+}
+
+impl ObserveStage {
+    pub(super) fn new(models: ModelSet, parts: ObserveParts) -> Self {
+        let telemetry = &parts.telemetry;
+        let per_model = |counter: &dyn Fn(&str) -> Counter| {
+            models
+                .specs()
+                .iter()
+                .map(|spec| counter(&spec.model))
+                .collect()
+        };
+        let counters = Counters {
+            events: per_model(&|model| telemetry.events(Stream::Prediction, model)),
+            late: per_model(&|model| telemetry.late_events(Stream::Prediction, model)),
+            rejects: telemetry.rejects(Stream::Prediction),
+            dead_letters: telemetry.dead_letters(),
+        };
+        let mut observer = Observer::new(&models, parts.observer);
+        observer.announce_topic(&parts.topic.0, parts.topic.1);
+        Self {
+            letters: Letters::new(&parts.app, &parts.dead_letters_topic),
+            parts,
+            models,
+            observer,
+            row: Row::default(),
+            sources: Vec::new(),
+            last_source: 0,
+            counters,
+            handed: None,
+            end: End::Open,
+        }
+    }
+
+    /// The position of `partition` in `sources`; messages of one partition come in runs.
+    fn source(&mut self, partition: &SourcePartition) -> Option<usize> {
+        let same = |s: &Source| s.partition == *partition;
+        if !self.sources.get(self.last_source).is_some_and(same) {
+            self.last_source = self.sources.iter().position(same)?;
+        }
+        Some(self.last_source)
+    }
+
+    /// Decodes into `self.row`; a schema that is not known yet is looked up once.
+    fn decode(&mut self, message: &Message<'_>) -> Result<(), DecodeFailure> {
+        for _ in 0..2 {
+            let decoded = self.parts.decoder.decode_prediction(
+                message.payload,
+                letters::headers(message),
+                message.timestamp,
+                &mut self.row,
+            );
+            let id = match decoded {
+                Ok(()) => return Ok(()),
+                Err(Reject::Drop(reason, detail)) => {
+                    return Err(DecodeFailure::Drop(reason, detail));
+                }
+                Err(Reject::NeedSchema(id)) => id,
+            };
+            let added = match self.parts.schemas.find(id) {
+                Lookup::Found(text) => self.parts.decoder.add_schema(id, &text),
+                Lookup::Unknown(why) => self.parts.decoder.refuse_schema(id, &why),
+                Lookup::Later(after) => return Err(DecodeFailure::Later(after)),
+            };
+            if let Err(error) = added {
+                tracing::warn!(%id, %error, "a schema cannot be used; its messages are dead letters");
+            }
+        }
+        Err(DecodeFailure::Drop(
+            DropReason::UnknownSchema,
+            "its schema cannot be used".to_owned(),
+        ))
+    }
+
+    fn reject(
+        &mut self,
+        message: &Message<'_>,
+        reason: DropReason,
+        detail: &str,
+        stage: FailedStage,
+    ) {
+        let wanted = match reason {
+            DropReason::Late => self.parts.keep_late,
+            other => other.kind() == RejectKind::DeadLetter,
+        };
+        if wanted {
+            self.letters.push(message, reason, detail, stage);
+        }
+    }
+
+    fn count(&self, handed: &Handed) {
+        for tally in &handed.flush.tallies {
+            for (reason, n) in &tally.dropped {
+                self.counters.rejects.add(*reason, *n);
+            }
+        }
+        for tally in &handed.flush.models {
+            self.counters.events[tally.layout.index()].add(tally.counted);
+            self.counters.late[tally.layout.index()].add(tally.late);
+        }
+        for reason in &handed.letters {
+            self.counters.dead_letters.add(*reason, 1);
+        }
+        for violation in &handed.flush.violations {
+            let name = violation.invariant.as_str();
+            self.parts
+                .telemetry
+                .invariant_violated(name, &violation.detail);
+        }
+        for overflow in &handed.flush.overflows {
+            let model = self
+                .models
+                .spec(overflow.layout)
+                .map_or("", |spec| spec.model.as_str());
+            let (field, rows) = (&overflow.field, overflow.rows);
+            tracing::warn!(model, %field, rows, "more segment values than segments_per_field_max");
+        }
+    }
+}
+
+enum DecodeFailure {
+    Drop(DropReason, String),
+    Later(Duration),
+}
+
+impl Stage for ObserveStage {
+    fn assigned(&mut self, assignments: &[Assignment]) -> Vec<StartAt> {
+        for assignment in assignments {
+            let metadata = assignment
+                .metadata
+                .as_deref()
+                .filter(|text| !text.is_empty());
+            let partition = assignment.source.clone();
+            let handle = self
+                .observer
+                .assign(partition.clone(), assignment.position, metadata);
+            self.sources.retain(|s| s.partition != partition);
+            self.sources.push(Source {
+                partition,
+                handle,
+                at_end_since: None,
+            });
+        }
+        vec![StartAt::Committed; assignments.len()]
+    }
+
+    fn message(&mut self, message: &Message<'_>) -> Flow {
+        let Some(index) = self.source(message.source) else {
+            return Flow::Continue;
+        };
+        self.sources[index].at_end_since = None;
+        let handle = self.sources[index].handle;
+        match self.decode(message) {
+            Ok(()) => {
+                let counted =
+                    self.observer
+                        .observe(handle, message.offset, message.timestamp, &self.row);
+                if let Err(reason) = counted {
+                    let detail = format!("event time {}", self.row.time());
+                    self.reject(message, reason, &detail, FailedStage::Observe);
+                }
+            }
+            Err(DecodeFailure::Drop(reason, detail)) => {
+                self.observer.skip(handle, message.offset, reason);
+                self.reject(message, reason, &detail, FailedStage::Decode);
+            }
+            Err(DecodeFailure::Later(after)) => return Flow::RetryAfter(after),
+        }
+        Flow::Continue
+    }
+
+    fn end_of_partition(&mut self, source: &SourcePartition) {
+        if let Some(index) = self.source(source) {
+            self.sources[index]
+                .at_end_since
+                .get_or_insert_with(Instant::now);
+        }
+    }
+
+    fn flush_due(&self) -> bool {
+        self.observer.bytes() + self.letters.bytes() >= self.parts.flush_bytes
+            || (self.end == End::Open && self.parts.finish.wanted.load(Ordering::Acquire))
+    }
+
+    fn tick(&mut self) {
+        for source in &self.sources {
+            if source
+                .at_end_since
+                .is_some_and(|at| at.elapsed() >= self.parts.idle_after)
+            {
+                self.observer.idle(source.handle);
+            }
+        }
+    }
+
+    fn flush(&mut self) -> Result<StageFlush, StageError> {
+        if self.parts.finish.wanted.load(Ordering::Acquire) && self.end == End::Open {
+            self.sources
+                .iter()
+                .for_each(|s| self.observer.finish(s.handle));
+            self.end = End::Flushed;
+        }
+        if !self.observer.has_changes() {
+            return Ok(StageFlush::default());
+        }
+        let mut flush = self.observer.flush();
+        let (mut records, letters) = self.letters.take();
+        for (partition, batch) in std::mem::take(&mut flush.batches) {
+            records.push(OutRecord {
+                topic: self.parts.partials_topic.clone(),
+                partition: Some(partition as i32),
+                value: Some(batch),
+                ..OutRecord::default()
+            });
+        }
+        let positions = flush.positions.clone();
+        self.handed = Some(Handed { flush, letters });
+        Ok(StageFlush { records, positions })
+    }
+
+    fn committed(&mut self) {
+        if let Some(handed) = self.handed.take() {
+            self.count(&handed);
+        }
+        if self.end == End::Flushed {
+            self.end = End::Committed;
+            self.parts.finish.done.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    fn aborted(&mut self) {
+        self.handed = None;
+        self.letters.take();
+        self.observer.reset();
+        self.observer
+            .announce_topic(&self.parts.topic.0, self.parts.topic.1);
+        self.sources.clear();
+        self.end = End::Open;
+    }
+
+    fn revoked(&mut self, sources: &[SourcePartition]) {
+        for source in self
+            .sources
+            .extract_if(.., |s| sources.contains(&s.partition))
+        {
+            self.observer.revoke(source.handle);
+            let partition = &source.partition;
+            self.parts
+                .telemetry
+                .forget_partition(&partition.topic, partition.partition);
+        }
+    }
+}
