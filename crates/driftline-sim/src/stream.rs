@@ -23,7 +23,7 @@ pub struct StreamOptions {
     pub records: u32,
     /// Models; the second one has the version `*`.
     pub models: u32,
-    /// The share of events that come after their pane has closed.
+    /// The share of events that come when their pane has closed or is about to.
     pub late: f64,
     /// The share of values that are missing or of a wrong kind.
     pub dirt: f64,
@@ -36,7 +36,7 @@ impl Default for StreamOptions {
             sources: 3,
             records: 600,
             models: 2,
-            late: 0.02,
+            late: 0.1,
             dirt: 0.08,
         }
     }
@@ -243,9 +243,16 @@ fn sample(
     let at = match rng.below(1_000) {
         0 => Timestamp::from_seconds(now + 86_400),
         1 => Timestamp::from_seconds(0),
+        // Some only just late or just in time, on whole seconds, where the bounds are; some by far.
         _ if rng.chance(options.late) => {
-            Timestamp::from_seconds(now - 600 - rng.below(6_000) as i64)
+            let behind = if rng.chance(0.7) {
+                rng.below(160)
+            } else {
+                600 + rng.below(6_000)
+            };
+            Timestamp::from_seconds(now - behind as i64)
         }
+        _ if rng.chance(0.5) => Timestamp::from_seconds(now - rng.below(20) as i64),
         _ => Timestamp::from_micros(1_000_000 * now - rng.below(20_000_000) as i64),
     };
     let shift = if drifted { 1.5 } else { 0.0 };
