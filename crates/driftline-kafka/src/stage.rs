@@ -160,7 +160,8 @@ pub trait Stage {
     /// Everything of this partition that was in the log a moment ago has been delivered.
     fn end_of_partition(&mut self, source: &SourcePartition);
 
-    /// Whether to flush before the interval is over, because of bytes held for example.
+    /// Whether to flush before the interval is over, because of bytes held for example, or although nothing
+    /// came in. It must become false by a flush.
     fn flush_due(&self) -> bool;
 
     /// Called now and then, also when nothing comes in: for schemas that have arrived and the like.

@@ -27,7 +27,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),
     };
-    logging::init(&cli.global);
+    logging::init(&cli);
     match commands::dispatch(&cli) {
         Ok(exit) => exit.into(),
         Err(failure) => {

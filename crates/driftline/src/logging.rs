@@ -4,11 +4,15 @@ use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{GlobalOptions, LogFormat};
+use crate::cli::{Cli, Command, LogFormat};
 
 /// Starts logging. `DRIFTLINE_LOG` takes a filter such as `info,driftline_kafka=debug` and wins over `-v` and `-q`.
-pub fn init(options: &GlobalOptions) {
-    let level = match i16::from(options.verbose) - i16::from(options.quiet) {
+///
+/// The demo draws on standard error, so it logs one level less than the other commands.
+pub fn init(cli: &Cli) {
+    let options = &cli.global;
+    let drawing = i16::from(matches!(cli.command, Command::Demo(_)));
+    let level = match i16::from(options.verbose) - i16::from(options.quiet) - drawing {
         ..=-2 => "off",
         -1 => "error",
         0 => "warn,driftline=info",

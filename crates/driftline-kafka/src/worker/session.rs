@@ -110,8 +110,8 @@ impl<S: Stage> Session<S> {
             self.stage.tick();
             self.housekeeping()?;
             let due = self.last_flush.elapsed() >= self.options.flush_interval;
-            if self.is_dirty
-                && (due || self.stage.flush_due())
+            // A stage may have something to say although nothing came in, such as that its input is idle.
+            if ((self.is_dirty && due) || self.stage.flush_due())
                 && self.flush(FLUSH_WITHIN)? == Sent::Aborted
             {
                 self.reset()?;

@@ -43,6 +43,7 @@ struct Source {
     partition: SourcePartition,
     handle: SourceHandle,
     at_end_since: Option<Instant>,
+    is_idle: bool,
 }
 
 #[derive(Debug)]
@@ -72,6 +73,8 @@ pub(super) struct ObserveStage {
     letters: Letters,
     counters: Counters,
     handed: Option<Handed>,
+    /// A partition has become idle since the last flush; the evaluators wait to hear of it.
+    has_idled: bool,
     end: End,
 }
 
@@ -111,6 +114,7 @@ impl ObserveStage {
             last_source: 0,
             counters,
             handed: None,
+            has_idled: false,
             end: End::Open,
         }
     }
@@ -222,6 +226,7 @@ impl Stage for ObserveStage {
                 partition,
                 handle,
                 at_end_since: None,
+                is_idle: false,
             });
         }
         vec![StartAt::Committed; assignments.len()]
@@ -232,6 +237,7 @@ impl Stage for ObserveStage {
             return Flow::Continue;
         };
         self.sources[index].at_end_since = None;
+        self.sources[index].is_idle = false;
         let handle = self.sources[index].handle;
         match self.decode(message) {
             Ok(()) => {
@@ -261,16 +267,17 @@ impl Stage for ObserveStage {
     }
 
     fn flush_due(&self) -> bool {
-        self.observer.bytes() + self.letters.bytes() >= self.parts.flush_bytes
+        self.has_idled
+            || self.observer.bytes() + self.letters.bytes() >= self.parts.flush_bytes
             || (self.end == End::Open && self.parts.finish.wanted.load(Ordering::Acquire))
     }
 
     fn tick(&mut self) {
-        for source in &self.sources {
-            if source
-                .at_end_since
-                .is_some_and(|at| at.elapsed() >= self.parts.idle_after)
-            {
+        for source in &mut self.sources {
+            let is_over = |at: Instant| at.elapsed() >= self.parts.idle_after;
+            if !source.is_idle && source.at_end_since.is_some_and(is_over) {
+                source.is_idle = true;
+                self.has_idled = true;
                 self.observer.idle(source.handle);
             }
         }
@@ -283,6 +290,7 @@ impl Stage for ObserveStage {
                 .for_each(|s| self.observer.finish(s.handle));
             self.end = End::Flushed;
         }
+        self.has_idled = false;
         if !self.observer.has_changes() {
             return Ok(StageFlush::default());
         }
@@ -318,6 +326,7 @@ impl Stage for ObserveStage {
         self.observer
             .announce_topic(&self.parts.topic.0, self.parts.topic.1);
         self.sources.clear();
+        self.has_idled = false;
         self.end = End::Open;
     }
 

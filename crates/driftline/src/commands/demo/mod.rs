@@ -123,6 +123,7 @@ struct Demo {
     kafka: KafkaOptions,
     partials: (String, i32),
     started: Instant,
+    first_alert: Option<Duration>,
     // Dropped last: the clients above hang on to it.
     _broker: EmbeddedBroker,
 }
@@ -184,6 +185,7 @@ impl Demo {
             kafka,
             partials,
             started,
+            first_alert: None,
             _broker: broker,
         };
         demo.traffic = Some(demo.send(&config, args.speed.unwrap_or(SPEED))?);
@@ -235,11 +237,7 @@ impl Demo {
 
     /// Shows what happens until the data end, or until interrupted when they are to be looked at.
     fn watch(&mut self, args: &DemoArgs, interrupt: &Interrupt) -> Result<(), Failure> {
-        tracing::info!(
-            page = self.address(),
-            metrics = format!("{}metrics", self.address()),
-            "the demo runs"
-        );
+        self.view.announce(&self.address());
         while self.traffic.as_ref().is_some_and(|t| !t.is_finished()) {
             self.step()?;
             if interrupt.is_set() {
@@ -256,10 +254,6 @@ impl Demo {
         }
         self.drain()?;
         if !args.once {
-            tracing::info!(
-                page = self.address(),
-                "the year is over; Ctrl-C ends the demo"
-            );
             while !interrupt.is_set() {
                 self.step()?;
             }
@@ -311,10 +305,8 @@ impl Demo {
         while let Ok(output) = self.outputs.try_recv() {
             self.summary.take(&output);
             if let Output::Alert(alert) = &output {
-                if self.summary.alerts() == 1 {
-                    let seconds = self.started.elapsed().as_secs_f64();
-                    tracing::info!(seconds = format!("{seconds:.1}"), "the first alert");
-                }
+                self.first_alert
+                    .get_or_insert_with(|| self.started.elapsed());
                 self.view.alert(alert);
             }
         }
@@ -334,14 +326,19 @@ impl Demo {
             return terminal::print_json(&json!({
                 "model": MODEL, "model_version": VERSION, "window": WINDOW,
                 "predictions": {"sent": sent, "counted": counted}, "labels": labels,
-                "alerts": self.summary.alerts(), "series": rows,
+                "alerts": self.summary.alerts(),
+                "first_alert_seconds": self.first_alert.map(|after| after.as_secs_f64()),
+                "series": rows,
             }));
         }
         let only = self.summary.only(WINDOW);
         terminal::print(&only.table(|series| super::replay::reference_mean(&self.models, series)))?;
+        let first = self.first_alert.map_or_else(String::new, |after| {
+            format!(", the first {:.1} s after the start", after.as_secs_f64())
+        });
         terminal::print(&format!(
-            "\n{counted} of {sent} predictions counted, {labels} labels, {} alerts. Windows of {WINDOW}, \
-             compared with January and February.\n",
+            "\n{counted} of {sent} predictions counted, {labels} labels, {} alerts{first}.\n\
+             Windows of {WINDOW}, compared with January and February.\n",
             self.summary.alerts()
         ))
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::time::{Duration, Instant};
 
-use console::{Term, style};
+use console::{Term, style, truncate_str};
 use driftline_event::{AlertEvent, AlertStatus, SeriesState, Statistic, Timestamp};
 use driftline_telemetry::Telemetry;
 
@@ -46,6 +46,15 @@ impl View {
         }
     }
 
+    /// Says where the page is, where nothing is drawn.
+    pub(super) fn announce(&self, address: &str) {
+        if !self.is_live {
+            let _ = self
+                .term
+                .write_line(&format!("page: {address}   metrics: {address}metrics"));
+        }
+    }
+
     /// Shows an alert.
     pub(super) fn alert(&mut self, alert: &AlertEvent) {
         self.alerts.push(alert.clone());
@@ -68,10 +77,16 @@ impl View {
             return Ok(());
         }
         self.due = Instant::now() + EVERY;
+        // A line that wraps would be two lines of the screen, and the next drawing would miss one.
+        let width = usize::from(self.term.size().1).max(20);
         let text = self.text(telemetry, sent, address);
+        let lines: Vec<_> = text
+            .lines()
+            .map(|line| truncate_str(line, width, "…"))
+            .collect();
         self.term.clear_last_lines(self.lines)?;
-        self.lines = text.lines().count();
-        self.term.write_str(&text)
+        self.lines = lines.len();
+        self.term.write_line(&lines.join("\n"))
     }
 
     fn text(&self, telemetry: &Telemetry, sent: &Sent, address: &str) -> String {
