@@ -127,8 +127,8 @@ impl Subject<'_> {
             _ => format!("at or above {}", self.rule.threshold),
         };
         format!(
-            "{statistic} of {role} `{feature}` of model `{model}` version `{version}`{segment} is {value:.4}, \
-             {judgement}, in the {} window up to {} ({n} values)",
+            "{statistic} of {role} `{feature}`{segment} is {value:.4}, {judgement}, in the {} window up to {} \
+             ({n} values; model `{model}`, version `{version}`)",
             self.window.name, self.window.end,
         )
     }
@@ -216,8 +216,8 @@ mod tests {
         assert_eq!(resolved.ended_at, Some(at));
         assert_eq!(
             fired.summary,
-            "psi of feature `distance` of model `flights` version `2` where origin=JFK is 0.2500, at or above \
-             0.2, in the 24h window up to 1970-01-02T00:00:00Z (1999 values)"
+            "psi of feature `distance` where origin=JFK is 0.2500, at or above 0.2, in the 24h window up to \
+             1970-01-02T00:00:00Z (1999 values; model `flights`, version `2`)"
         );
     }
 

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The longest text that is shown in full: a sentence about a column with a long name.
+const TEXT_BYTES_MAX: usize = 1_024;
+
 /// Shows a text with everything escaped that HTML reads as more than text.
 ///
 /// Control characters, and those that hide text or turn its direction, are shown as their code.
@@ -10,7 +13,7 @@ pub(crate) struct Text<'a>(pub(crate) &'a str);
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use fmt::Write as _;
-        for c in driftline_telemetry::label_value(self.0).chars() {
+        for c in driftline_telemetry::short_text(self.0, TEXT_BYTES_MAX).chars() {
             match c {
                 '&' => f.write_str("&amp;")?,
                 '<' => f.write_str("&lt;")?,

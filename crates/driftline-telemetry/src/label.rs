@@ -19,10 +19,16 @@ pub const OTHER: &str = "__other__";
 /// assert!(label_value(&"x".repeat(1_000)).len() <= 128);
 /// ```
 pub fn label_value(text: &str) -> Cow<'_, str> {
-    if text.len() <= LABEL_BYTES_MAX && !text.chars().any(must_escape) {
+    short_text(text, LABEL_BYTES_MAX)
+}
+
+/// The same for any text that is shown to people, with a bound of its own of at least 32 bytes.
+pub fn short_text(text: &str, bytes_max: usize) -> Cow<'_, str> {
+    let bytes_max = bytes_max.max(32);
+    if text.len() <= bytes_max && !text.chars().any(must_escape) {
         return Cow::Borrowed(text);
     }
-    let mut out = String::with_capacity(LABEL_BYTES_MAX);
+    let mut out = String::with_capacity(bytes_max);
     let hash = format!("~{:016x}", fnv1a(text.as_bytes()));
     let mut cut = 0;
     for c in text.chars() {
@@ -31,10 +37,10 @@ pub fn label_value(text: &str) -> Cow<'_, str> {
         } else {
             out.push(c);
         }
-        if out.len() <= LABEL_BYTES_MAX - hash.len() {
+        if out.len() <= bytes_max - hash.len() {
             cut = out.len();
         }
-        if out.len() > LABEL_BYTES_MAX {
+        if out.len() > bytes_max {
             out.truncate(cut);
             out.push_str(&hash);
             break;

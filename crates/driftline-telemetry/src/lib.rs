@@ -23,7 +23,7 @@ mod view;
 
 pub use event::InternalEvent;
 pub use handle::{Counter, ReasonCounters, Stage, Stream};
-pub use label::{LABEL_BYTES_MAX, OTHER, label_value};
+pub use label::{LABEL_BYTES_MAX, OTHER, label_value, short_text};
 pub use latency::{Latency, LatencyKind, LatencyQuantiles};
 pub use options::TelemetryOptions;
 pub use telemetry::{ModelInfo, TEXT_FORMAT, Telemetry, Totals};

@@ -160,9 +160,15 @@ fn alert_line(alert: &AlertEvent) -> String {
         AlertStatus::Firing => style("ALERT   ").yellow().bold(),
         _ => style("resolved").green(),
     };
+    let evidence = &alert.statistic;
+    let (at, since) = (alert.evaluated_at.to_string(), alert.started_at.to_string());
     format!(
-        "{mark} {} {}",
-        &alert.evaluated_at.to_string()[..10],
-        alert.summary
+        "{mark} {}  {}: {} {:.3}, threshold {}, since {}",
+        at.get(..10).unwrap_or(""),
+        alert.series.feature,
+        evidence.name,
+        evidence.value,
+        evidence.threshold,
+        since.get(..10).unwrap_or(""),
     )
 }
