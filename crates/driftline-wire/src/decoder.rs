@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use driftline_event::{Catalog, DropReason, Row, Timestamp};
+use driftline_event::{Catalog, DropReason, Row, TextRange, Timestamp, Value};
 
 use crate::avro::SchemaError;
 use crate::limits::Limits;
@@ -143,13 +143,17 @@ impl Decoder {
     ) -> Result<(), Reject> {
         let payload = not_empty(payload)?;
         let scratch = &mut self.scratch;
-        let (shape, plans) = self.reader.read(payload, headers, scratch, row)?;
+        let (shape, plans) = self.reader.read(payload, headers, scratch)?;
+        scratch.texts.finish(row).map_err(Fault::reject)?;
         self.router.fill(shape, plans, scratch, payload, row)?;
-        row.set_time(self.clock.time(scratch, payload, record_time)?);
-        let mut digits = [0; 20];
-        if let Some(id) = id(scratch, payload, &mut digits)? {
-            let id = row.push_text(id);
-            row.set_id(id);
+        row.set_time(self.clock.time(scratch, row, record_time)?);
+        match id(scratch)? {
+            Id::None => {}
+            Id::Text(range) => row.set_id(range),
+            Id::Number(n) => {
+                let id = row.push_text(decimal(n, &mut [0; 20]));
+                row.set_id(id);
+            }
         }
         Ok(())
     }
@@ -161,17 +165,19 @@ pub(crate) fn not_empty(payload: Option<&[u8]>) -> Result<&[u8], Reject> {
         .ok_or_else(|| Reject::Drop(DropReason::Empty, "the message has no value".to_owned()))
 }
 
-pub(crate) fn id<'a>(
-    scratch: &'a Scratch,
-    payload: &'a [u8],
-    digits: &'a mut [u8; 20],
-) -> Result<Option<&'a str>, Reject> {
+/// A prediction's id.
+pub(crate) enum Id {
+    None,
+    Text(TextRange),
+    Number(i64),
+}
+
+#[inline]
+pub(crate) fn id(scratch: &Scratch) -> Result<Id, Reject> {
     match scratch.head(Head::Id) {
-        Scalar::Missing => Ok(None),
-        Scalar::Long(n) => Ok(Some(decimal(n, digits))),
-        Scalar::Text(raw) => std::str::from_utf8(scratch.bytes(raw, payload))
-            .map(Some)
-            .map_err(|_| Fault::BadText.reject()),
+        Scalar::Plain(Value::Missing) => Ok(Id::None),
+        Scalar::Plain(Value::Long(n)) => Ok(Id::Number(n)),
+        Scalar::Plain(Value::Text(range)) => Ok(Id::Text(range)),
         _ => Err(Reject::missing("`id` is neither a text nor an integer")),
     }
 }

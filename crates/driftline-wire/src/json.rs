@@ -6,12 +6,12 @@
 
 use std::fmt;
 
-use driftline_event::Row;
+use driftline_event::Value;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::place::Shape;
 use crate::reject::{Fault, Reject};
-use crate::sink::{Raw, Scratch, To, Token};
+use crate::sink::{Raw, Scalar, Scratch, To};
 use crate::target::{Node, Target};
 
 /// A mapping compiled for JSON.
@@ -101,7 +101,6 @@ pub(crate) fn run(
     from: usize,
     nesting_max: usize,
     scratch: &mut Scratch,
-    row: &mut Row,
 ) -> Result<(), Reject> {
     let mut reader = Reader {
         program,
@@ -111,7 +110,6 @@ pub(crate) fn run(
         fault: None,
         key: Raw::default(),
         scratch,
-        row,
     };
     let text = std::str::from_utf8(payload.get(from..).unwrap_or(&[]))
         .map_err(|_| Fault::BadText.reject())?;
@@ -142,15 +140,26 @@ struct Reader<'m> {
     fault: Option<Fault>,
     key: Raw,
     scratch: &'m mut Scratch,
-    row: &'m mut Row,
 }
 
 impl Reader<'_> {
-    fn put<E: de::Error>(&mut self, to: To, token: Token<'_>) -> Result<bool, E> {
-        let put = self
-            .scratch
-            .put(to, &self.program.many, self.key, token, self.row);
-        self.check(put)?;
+    fn put<E: de::Error>(&mut self, to: To, value: Value) -> Result<bool, E> {
+        self.scratch.put(
+            to,
+            &self.program.many,
+            self.key,
+            value,
+            Scalar::Plain(value),
+        );
+        Ok(false)
+    }
+
+    fn text<E: de::Error>(&mut self, to: To, text: &str) -> Result<bool, E> {
+        if to != To::Nowhere {
+            let text = self.scratch.text(text.as_bytes(), text.len());
+            let text = self.check(text)?;
+            self.put::<E>(to, text)?;
+        }
         Ok(false)
     }
 
@@ -196,39 +205,37 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<bool, E> {
-        self.reader.put(self.to, Token::Null)
+        self.reader.put(self.to, Value::Missing)
     }
 
     fn visit_bool<E: de::Error>(self, b: bool) -> Result<bool, E> {
-        self.reader.put(self.to, Token::Bool(b))
+        self.reader.put(self.to, Value::Bool(b))
     }
 
     fn visit_i64<E: de::Error>(self, n: i64) -> Result<bool, E> {
-        self.reader.put(self.to, Token::Long(n))
+        self.reader.put(self.to, Value::Long(n))
     }
 
     fn visit_u64<E: de::Error>(self, n: u64) -> Result<bool, E> {
-        let token = i64::try_from(n).map_or(Token::Double(n as f64), Token::Long);
+        let token = i64::try_from(n).map_or(Value::Double(n as f64), Value::Long);
         self.reader.put(self.to, token)
     }
 
     fn visit_f64<E: de::Error>(self, x: f64) -> Result<bool, E> {
-        self.reader.put(self.to, Token::Double(x))
+        self.reader.put(self.to, Value::Double(x))
     }
 
     fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<bool, E> {
-        let start = self.reader.position(text);
-        self.reader
-            .put(self.to, Token::Text(start, text.as_bytes()))
+        self.reader.text(self.to, text)
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<bool, E> {
-        self.reader.put(self.to, Token::Owned(text))
+        self.reader.text(self.to, text)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<bool, A::Error> {
         let reader = self.reader;
-        reader.put(self.to, Token::Unsupported)?;
+        reader.put(self.to, Value::Unsupported)?;
         reader.descend()?;
         while items
             .next_element_seed(Seed {
@@ -244,7 +251,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<bool, A::Error> {
         let reader = self.reader;
-        reader.put(self.to, Token::Unsupported)?;
+        reader.put(self.to, Value::Unsupported)?;
         reader.descend()?;
         let outer = reader.key;
         let (children, rest) = self
@@ -307,11 +314,9 @@ impl KeySeed<'_, '_> {
                 raw: Raw::default(),
             });
         }
-        let counted = self.reader.scratch.count_item();
-        self.reader.check(counted)?;
         let raw = match start {
-            Some(start) => self.reader.scratch.place(start, key.len()),
-            None => self.reader.scratch.keep(key),
+            Some(start) => self.reader.scratch.place_key(start, key.len()),
+            None => self.reader.scratch.keep_key(key),
         };
         Ok(Key {
             child,

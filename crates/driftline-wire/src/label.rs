@@ -2,17 +2,16 @@
 
 use std::fmt;
 
-use driftline_event::{Row, Timestamp};
+use driftline_event::{Row, Timestamp, Value};
 
 use crate::avro::SchemaError;
-use crate::decoder::{id, not_empty};
+use crate::decoder::{Id, id, not_empty};
 use crate::limits::Limits;
 use crate::mapping::{LabelMapping, MappingError};
 use crate::reader::{Format, Reader};
 use crate::reject::{Fault, Reject, SchemaId};
 use crate::sink::{Scalar, Scratch};
 use crate::target::{self, Head, Node};
-use crate::text::decimal;
 use crate::timestamp::Clock;
 
 /// What turned out to be true.
@@ -54,6 +53,8 @@ pub struct LabelDecoder {
     reader: Reader,
     clock: Clock,
     scratch: Scratch,
+    /// Holds the texts of the message at hand.
+    row: Row,
     model: Option<String>,
     version: Option<String>,
 }
@@ -84,6 +85,7 @@ impl LabelDecoder {
             reader,
             clock,
             scratch,
+            row: Row::default(),
             model,
             version,
         })
@@ -129,14 +131,20 @@ impl LabelDecoder {
         record_time: Option<Timestamp>,
     ) -> Result<LabelRow, Reject> {
         let payload = not_empty(payload)?;
-        self.reader
-            .read(payload, headers, &mut self.scratch, &mut Row::default())?;
-        let scratch = &self.scratch;
-        let mut digits = [0; 20];
-        let id = id(scratch, payload, &mut digits)?
-            .ok_or_else(|| Reject::missing("the label has no prediction id; map `id` to a path"))?
-            .to_owned();
-        let text = |head, field: &str| text(scratch, payload, head, field);
+        let (scratch, row) = (&mut self.scratch, &mut self.row);
+        self.reader.read(payload, headers, scratch)?;
+        scratch.texts.finish(row).map_err(Fault::reject)?;
+        let (scratch, row) = (&*scratch, &*row);
+        let id = match id(scratch)? {
+            Id::Text(range) => row.text(range).to_owned(),
+            Id::Number(n) => n.to_string(),
+            Id::None => {
+                return Err(Reject::missing(
+                    "the label has no prediction id; map `id` to a path",
+                ));
+            }
+        };
+        let text = |head, field: &str| text(scratch.head(head), row, field);
         let label = match text(Head::Label, "label")? {
             Some(label) => LabelValue::Text(label),
             None => {
@@ -148,8 +156,8 @@ impl LabelDecoder {
             }
         };
         let revision = match scratch.head(Head::Revision) {
-            Scalar::Missing => 0,
-            Scalar::Long(n) => n,
+            Scalar::Plain(Value::Missing) => 0,
+            Scalar::Plain(Value::Long(n)) => n,
             _ => return Err(Reject::missing("`revision` is not an integer")),
         };
         let named = |constant: &Option<String>, head, field: &str| match constant {
@@ -160,7 +168,7 @@ impl LabelDecoder {
             id,
             model: named(&self.model, Head::Model, "model")?,
             version: named(&self.version, Head::Version, "version")?,
-            observed_at: self.clock.time(scratch, payload, record_time)?,
+            observed_at: self.clock.time(scratch, row, record_time)?,
             label,
             weight: number(scratch, Head::Weight, "weight")?.unwrap_or(1.0),
             revision,
@@ -168,21 +176,13 @@ impl LabelDecoder {
     }
 }
 
-fn text(
-    scratch: &Scratch,
-    payload: &[u8],
-    head: Head,
-    field: &str,
-) -> Result<Option<String>, Reject> {
-    Ok(match scratch.head(head) {
-        Scalar::Missing => None,
-        Scalar::Text(raw) => {
-            let text = std::str::from_utf8(scratch.bytes(raw, payload));
-            Some(text.map_err(|_| Fault::BadText.reject())?.to_owned())
-        }
-        Scalar::Long(n) => Some(decimal(n, &mut [0; 20]).to_owned()),
-        Scalar::Bool(b) => Some(b.to_string()),
-        Scalar::Double(_) | Scalar::Instant(..) | Scalar::Unsupported => {
+fn text(head: Scalar, row: &Row, field: &str) -> Result<Option<String>, Reject> {
+    Ok(match head {
+        Scalar::Plain(Value::Missing) => None,
+        Scalar::Plain(Value::Text(range)) => Some(row.text(range).to_owned()),
+        Scalar::Plain(Value::Long(n)) => Some(n.to_string()),
+        Scalar::Plain(Value::Bool(b)) => Some(b.to_string()),
+        _ => {
             return Err(Reject::missing(format!(
                 "`{field}` is not a text or an integer"
             )));
@@ -192,9 +192,9 @@ fn text(
 
 fn number(scratch: &Scratch, head: Head, field: &str) -> Result<Option<f64>, Reject> {
     match scratch.head(head) {
-        Scalar::Missing => Ok(None),
-        Scalar::Double(x) if x.is_finite() => Ok(Some(x)),
-        Scalar::Long(n) => Ok(Some(n as f64)),
+        Scalar::Plain(Value::Missing) => Ok(None),
+        Scalar::Plain(Value::Double(x)) if x.is_finite() => Ok(Some(x)),
+        Scalar::Plain(Value::Long(n)) => Ok(Some(n as f64)),
         _ => Err(Reject::missing(format!("`{field}` is not a finite number"))),
     }
 }

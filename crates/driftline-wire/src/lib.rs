@@ -32,6 +32,7 @@ mod reject;
 mod sink;
 mod target;
 mod text;
+mod texts;
 mod timestamp;
 
 pub use avro::SchemaError;

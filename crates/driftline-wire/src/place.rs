@@ -10,7 +10,7 @@ use std::sync::Arc;
 use driftline_event::{Catalog, ColumnKind, ColumnRole, DropReason, Layout, LayoutId, Row, Value};
 
 use crate::reject::{Fault, Reject};
-use crate::sink::{Entry, Scalar, Scratch};
+use crate::sink::{Scalar, Scratch};
 use crate::target::{Head, Rest, Role, Target};
 use crate::text::decimal;
 
@@ -24,6 +24,7 @@ pub(crate) struct Shape {
 /// Where a value of a layout goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
+    Nowhere,
     Column(u32),
     Segment(u32),
 }
@@ -67,15 +68,26 @@ impl Names {
         }
     }
 
-    fn place(&self, role: Role, name: &str) -> Option<Place> {
-        self.by_role[role as usize].get(name).copied()
+    fn place(&self, role: Role, name: &str) -> Place {
+        let place = self.by_role[role as usize].get(name);
+        place.copied().unwrap_or(Place::Nowhere)
     }
+}
+
+/// Slots that go to as many columns in the same order.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    slot: usize,
+    column: usize,
+    count: usize,
 }
 
 /// How the values of one shape go to one layout.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    moves: Vec<(u32, Place)>,
+    runs: Vec<Run>,
+    /// Slots that go to segment fields.
+    segments: Vec<(usize, usize)>,
     /// For each position of the entries, the key that stood there last and where its value went.
     guesses: Vec<Guess>,
 }
@@ -84,59 +96,108 @@ pub(crate) struct Plan {
 struct Guess {
     rest: u16,
     key: Box<str>,
-    place: Option<Place>,
+    place: Place,
 }
 
 impl Plan {
     fn new(shape: &Shape, names: &Names) -> Self {
-        let place = |(i, t): (usize, &Target)| Some((i as u32, names.place(t.role, &t.name)?));
-        let moves = shape.slots.iter().enumerate().filter_map(place).collect();
-        Self {
-            moves,
+        let mut plan = Self {
+            runs: Vec::new(),
+            segments: Vec::new(),
             guesses: Vec::new(),
+        };
+        for (slot, target) in shape.slots.iter().enumerate() {
+            match names.place(target.role, &target.name) {
+                Place::Nowhere => {}
+                Place::Column(column) => plan.join(slot, column as usize),
+                Place::Segment(segment) => plan.segments.push((slot, segment as usize)),
+            }
+        }
+        plan
+    }
+
+    fn join(&mut self, slot: usize, column: usize) {
+        match self.runs.last_mut() {
+            Some(run) if (run.slot + run.count, run.column + run.count) == (slot, column) => {
+                run.count += 1;
+            }
+            _ => self.runs.push(Run {
+                slot,
+                column,
+                count: 1,
+            }),
         }
     }
 
-    /// Where `entry` goes; `position` is its position among the message's entries.
-    fn find(
+    /// Moves the slots to their columns and segment fields.
+    #[inline]
+    fn place_slots(&self, slots: &[Value], row: &mut Row) {
+        let columns = row.values_mut();
+        for run in &self.runs {
+            let from = slots.get(run.slot..run.slot + run.count);
+            let to = columns.get_mut(run.column..run.column + run.count);
+            if let (Some(from), Some(to)) = (from, to) {
+                to.copy_from_slice(from);
+            }
+        }
+        for &(slot, segment) in &self.segments {
+            set_segment(row, segment, slots.get(slot).copied().unwrap_or_default());
+        }
+    }
+
+    /// Moves the entries to their columns and segment fields.
+    #[inline]
+    fn place_entries(
+        &mut self,
+        scratch: &Scratch,
+        payload: &[u8],
+        shape: &Shape,
+        names: &Names,
+        row: &mut Row,
+    ) -> Result<(), Fault> {
+        for (position, entry) in scratch.entries.iter().enumerate() {
+            let key = scratch.key(entry.key, payload);
+            let place = match self.guesses.get(position) {
+                Some(guess) if guess.rest == entry.rest && guess.key.as_bytes() == key => {
+                    guess.place
+                }
+                _ => self.look_up(position, entry.rest, key, shape, names)?,
+            };
+            match place {
+                Place::Nowhere => {}
+                Place::Column(column) => row.set_value(column as usize, entry.value),
+                Place::Segment(segment) => set_segment(row, segment as usize, entry.value),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the value under `key` goes, which the entry at this position is now guessed to have again.
+    #[inline(never)]
+    fn look_up(
         &mut self,
         position: usize,
-        entry: &Entry,
+        rest: u16,
         key: &[u8],
         shape: &Shape,
         names: &Names,
-    ) -> Result<Option<Place>, Fault> {
-        if let Some(guess) = self.guesses.get(position)
-            && guess.rest == entry.rest
-            && guess.key.as_bytes() == key
-        {
-            return Ok(guess.place);
-        }
+    ) -> Result<Place, Fault> {
         let key = std::str::from_utf8(key).map_err(|_| Fault::BadText)?;
         let place = shape
             .rests
-            .get(usize::from(entry.rest))
-            .and_then(|rest| names.place(rest.role, rest.name(key)?));
-        let guess = Guess {
-            rest: entry.rest,
-            key: key.into(),
-            place,
-        };
+            .get(usize::from(rest))
+            .and_then(|rest| Some(names.place(rest.role, rest.name(key)?)))
+            .unwrap_or(Place::Nowhere);
         // Only as many guesses are kept as a steady producer of this model may need.
+        let known = key.len() <= GUESSED_KEY_BYTES_MAX;
         if let Some(old) = self.guesses.get_mut(position) {
-            if key.len() <= GUESSED_KEY_BYTES_MAX {
-                *old = guess;
+            if known {
+                let key = key.into();
+                *old = Guess { rest, key, place };
             }
         } else if position == self.guesses.len() && position < GUESSES_MAX {
-            let known = key.len() <= GUESSED_KEY_BYTES_MAX;
-            self.guesses.push(if known {
-                guess
-            } else {
-                Guess {
-                    key: "".into(),
-                    ..guess
-                }
-            });
+            let key = if known { key } else { "" }.into();
+            self.guesses.push(Guess { rest, key, place });
         }
         Ok(place)
     }
@@ -163,8 +224,8 @@ pub(crate) struct Router {
 
 #[derive(Clone, Debug)]
 struct Recent {
-    model: Box<[u8]>,
-    version: Box<[u8]>,
+    model: Box<str>,
+    version: Box<str>,
     layout: LayoutId,
 }
 
@@ -205,7 +266,7 @@ impl Router {
         self.wanted.contains(target)
     }
 
-    /// Gives the row its layout and its values.
+    /// Gives the row its layout and its values. Its texts are those of the message already.
     pub(crate) fn fill(
         &mut self,
         shape: &Shape,
@@ -214,102 +275,94 @@ impl Router {
         payload: &[u8],
         row: &mut Row,
     ) -> Result<(), Reject> {
-        let layout = self.route(scratch, payload)?;
+        let layout = self.route(scratch, row)?;
         let names = &self.names[layout.index()];
         row.start(layout, names.columns, names.segments);
-        plans.resize(self.names.len(), None);
-        let plan = plans[layout.index()].get_or_insert_with(|| Plan::new(shape, names));
-        for &(slot, place) in &plan.moves {
-            let value = scratch
-                .slots
-                .get(slot as usize)
-                .copied()
-                .unwrap_or_default();
-            set(row, names, place, value);
+        if plans.len() <= layout.index() {
+            plans.resize(self.names.len(), None);
         }
-        for (position, entry) in scratch.entries.iter().enumerate() {
-            let key = scratch.bytes(entry.key, payload);
-            let place = plan
-                .find(position, entry, key, shape, names)
-                .map_err(Fault::reject)?;
-            if let Some(place) = place {
-                set(row, names, place, entry.value);
-            }
+        let plan = plans[layout.index()].get_or_insert_with(|| Plan::new(shape, names));
+        plan.place_slots(&scratch.slots, row);
+        plan.place_entries(scratch, payload, shape, names, row)
+            .map_err(Fault::reject)?;
+        if scratch.texts.names_number() {
+            read_special_numbers(names, row);
         }
         Ok(())
     }
 
-    fn route(&mut self, scratch: &Scratch, payload: &[u8]) -> Result<LayoutId, Reject> {
+    #[inline]
+    fn route(&mut self, scratch: &Scratch, row: &Row) -> Result<LayoutId, Reject> {
         let mut digits = ([0_u8; 20], [0_u8; 20]);
-        let model = name(
-            Head::Model,
-            "model",
-            &self.model,
-            scratch,
-            payload,
-            &mut digits.0,
-        )?
-        .ok_or_else(|| {
-            Reject::missing("the record has no model; map `model` to a path or a constant")
-        })?;
+        let model = name(scratch.head(Head::Model), &self.model, row, &mut digits.0)
+            .ok_or_else(|| no_name("model"))?
+            .ok_or_else(|| {
+                Reject::missing("the record has no model; map `model` to a path or a constant")
+            })?;
         let version = name(
-            Head::Version,
-            "version",
+            scratch.head(Head::Version),
             &self.version,
-            scratch,
-            payload,
+            row,
             &mut digits.1,
-        )?;
-        let slot = mix(model, version.unwrap_or(b""));
+        )
+        .ok_or_else(|| no_name("version"))?;
+        let version_name = version.unwrap_or("");
+        let slot = mix(model.as_bytes(), version_name.as_bytes());
         if let Some(recent) = &self.recent[slot]
             && *recent.model == *model
-            && *recent.version == *version.unwrap_or(b"")
+            && *recent.version == *version_name
         {
             return Ok(recent.layout);
         }
-        let text = |bytes| std::str::from_utf8(bytes).map_err(|_| Fault::BadText.reject());
-        let (model_name, version_name) = (text(model)?, text(version.unwrap_or(b""))?);
-        let Some(layout) = self.catalog.resolve(model_name, version_name) else {
-            return Err(match version {
+        let layout = self.resolve(model, version)?;
+        self.recent[slot] = Some(Recent {
+            model: model.into(),
+            version: version_name.into(),
+            layout,
+        });
+        Ok(layout)
+    }
+
+    #[inline(never)]
+    fn resolve(&self, model: &str, version: Option<&str>) -> Result<LayoutId, Reject> {
+        let version_name = version.unwrap_or("");
+        let layout = self.catalog.resolve(model, version_name);
+        layout.ok_or_else(|| {
+            match version {
                 None => Reject::missing(
                     "the record has no version; map `version` to a path or a constant, or monitor version `*`",
                 ),
                 Some(_) => Reject::Drop(
                     DropReason::UnknownModel,
-                    format!("model `{model_name}` version `{version_name}` is not configured"),
+                    format!("model `{model}` version `{version_name}` is not configured"),
                 ),
-            });
-        };
-        let version = version.unwrap_or(b"");
-        self.recent[slot] = Some(Recent {
-            model: model.into(),
-            version: version.into(),
-            layout,
-        });
-        Ok(layout)
+            }
+        })
     }
 }
 
-/// The bytes of a name: a constant, a text or an integer of the record.
+/// A name: a constant, or a text or an integer of the record. The outer none is a value of another kind.
+#[inline]
 fn name<'a>(
-    head: Head,
-    field: &str,
+    head: Scalar,
     constant: &'a Option<String>,
-    scratch: &'a Scratch,
-    payload: &'a [u8],
+    row: &'a Row,
     digits: &'a mut [u8; 20],
-) -> Result<Option<&'a [u8]>, Reject> {
+) -> Option<Option<&'a str>> {
     if let Some(constant) = constant {
-        return Ok(Some(constant.as_bytes()));
+        return Some(Some(constant));
     }
-    match scratch.head(head) {
-        Scalar::Missing => Ok(None),
-        Scalar::Text(raw) => Ok(Some(scratch.bytes(raw, payload))),
-        Scalar::Long(n) => Ok(Some(decimal(n, digits).as_bytes())),
-        _ => Err(Reject::missing(format!(
-            "`{field}` is neither a text nor an integer"
-        ))),
+    match head {
+        Scalar::Plain(Value::Text(range)) => Some(Some(row.text(range))),
+        Scalar::Plain(Value::Missing) => Some(None),
+        Scalar::Plain(Value::Long(n)) => Some(Some(decimal(n, digits))),
+        _ => None,
     }
+}
+
+#[cold]
+fn no_name(field: &str) -> Reject {
+    Reject::missing(format!("`{field}` is neither a text nor an integer"))
 }
 
 fn mix(model: &[u8], version: &[u8]) -> usize {
@@ -320,20 +373,15 @@ fn mix(model: &[u8], version: &[u8]) -> usize {
     (part(model).wrapping_mul(5) + part(version)) % RECENT
 }
 
-#[inline]
-fn set(row: &mut Row, names: &Names, place: Place, value: Value) {
-    match place {
-        Place::Column(column) => {
-            let column = column as usize;
-            let value = match value {
-                Value::Text(range) if names.numeric[column] => {
-                    special_number(row.text(range)).map_or(value, Value::Double)
-                }
-                value => value,
-            };
-            row.set_value(column, value);
+/// JSON has no numbers for these, so producers write them as texts.
+#[inline(never)]
+fn read_special_numbers(names: &Names, row: &mut Row) {
+    for (column, _) in names.numeric.iter().enumerate().filter(|(_, n)| **n) {
+        if let Some(&Value::Text(range)) = row.values().get(column)
+            && let Some(x) = special_number(row.text(range))
+        {
+            row.set_value(column, Value::Double(x));
         }
-        Place::Segment(segment) => set_segment(row, segment as usize, value),
     }
 }
 
@@ -348,7 +396,6 @@ fn set_segment(row: &mut Row, segment: usize, value: Value) {
     row.set_segment(segment, text);
 }
 
-/// JSON has no numbers for these, so producers write them as texts.
 fn special_number(text: &str) -> Option<f64> {
     match text {
         "NaN" => Some(f64::NAN),

@@ -1,6 +1,6 @@
 //! One topic's messages into the scratch, whatever their format.
 
-use driftline_event::{DropReason, Row};
+use driftline_event::DropReason;
 use serde::{Deserialize, Serialize};
 
 use crate::avro::{self, Bounds, SchemaError};
@@ -144,20 +144,12 @@ impl Reader {
         payload: &[u8],
         headers: impl IntoIterator<Item = (&'h str, &'h [u8])>,
         scratch: &mut Scratch,
-        row: &mut Row,
     ) -> Result<(&Shape, &mut Plans), Reject> {
         if payload.len() > self.limits.message_bytes_max {
-            return Err(Reject::Drop(
-                DropReason::Oversize,
-                format!(
-                    "{} bytes are more than message_bytes_max ({})",
-                    payload.len(),
-                    self.limits.message_bytes_max
-                ),
-            ));
+            return Err(self.oversize(payload.len()));
         }
         let (known, from) = match self.format {
-            Format::Json => return self.read_json(payload, scratch, row),
+            Format::Json => return self.read_json(payload, scratch),
             Format::AvroPlain => {
                 let missing = || {
                     Reject::Drop(
@@ -190,8 +182,7 @@ impl Reader {
             }
         };
         scratch.start(compiled.program.shape.slots.len());
-        let all =
-            avro::run(&compiled.program, payload, from, scratch, row).map_err(Fault::reject)?;
+        let all = avro::run(&compiled.program, payload, from, scratch).map_err(Fault::reject)?;
         if !all {
             return Err(Reject::malformed(
                 "bytes follow the end of the record; the writer's schema may be another one",
@@ -200,11 +191,19 @@ impl Reader {
         Ok((&compiled.program.shape, &mut compiled.plans))
     }
 
+    #[cold]
+    fn oversize(&self, bytes: usize) -> Reject {
+        let max = self.limits.message_bytes_max;
+        Reject::Drop(
+            DropReason::Oversize,
+            format!("{bytes} bytes are more than message_bytes_max ({max})"),
+        )
+    }
+
     fn read_json(
         &mut self,
         payload: &[u8],
         scratch: &mut Scratch,
-        row: &mut Row,
     ) -> Result<(&Shape, &mut Plans), Reject> {
         // A registry's JSON serialiser puts the same framing before the text as Avro's does.
         let from = match payload.first() {
@@ -219,7 +218,6 @@ impl Reader {
             from,
             self.limits.nesting_max,
             scratch,
-            row,
         )?;
         Ok((&compiled.program.shape, &mut compiled.plans))
     }

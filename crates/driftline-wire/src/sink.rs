@@ -1,12 +1,13 @@
 //! Where a decoder puts the values of one message before anyone knows whose they are.
 
-use driftline_event::{Row, Value};
+use driftline_event::Value;
 
 use crate::mapping::TimeUnit;
 use crate::reject::Fault;
 use crate::target::Head;
+use crate::texts::Texts;
 
-/// A text of the message that is still where it came from.
+/// A key of the message: where it stands in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Raw {
     start: u32,
@@ -15,32 +16,12 @@ pub(crate) struct Raw {
     unescaped: bool,
 }
 
-/// A scalar of the message, before its text is checked.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// A value that every event has at most once.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Scalar {
-    #[default]
-    Missing,
-    Bool(bool),
-    Long(i64),
+    Plain(Value),
+    /// An integer that is a time, in the unit that the writer's schema says.
     Instant(i64, TimeUnit),
-    Double(f64),
-    Text(Raw),
-    Unsupported,
-}
-
-/// A scalar as the reader meets it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Token<'t> {
-    Null,
-    Bool(bool),
-    Long(i64),
-    Instant(i64, TimeUnit),
-    Double(f64),
-    /// Bytes of the message that promise to be text, and where they begin.
-    Text(usize, &'t [u8]),
-    /// A text that the message holds in another form, or not at all.
-    Owned(&'t str),
-    Unsupported,
 }
 
 /// Where a value goes.
@@ -65,44 +46,56 @@ pub(crate) struct Entry {
 }
 
 /// The buffers of one message, kept from message to message.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Scratch {
     pub(crate) heads: [Scalar; Head::COUNT],
     pub(crate) slots: Vec<Value>,
     pub(crate) entries: Vec<Entry>,
-    text: String,
-    items: usize,
-    pub(crate) items_max: usize,
+    /// The texts of all values; empty once they are the row's.
+    pub(crate) texts: Texts,
+    /// Keys that do not stand in the message as they are.
+    keys: String,
+    items_left: usize,
+    items_max: usize,
     pub(crate) string_bytes_max: usize,
 }
 
 impl Scratch {
     pub(crate) fn new(features_max: usize, string_bytes_max: usize) -> Self {
         Self {
+            heads: [Scalar::Plain(Value::Missing); Head::COUNT],
+            slots: Vec::new(),
+            entries: Vec::new(),
+            texts: Texts::default(),
+            keys: String::new(),
+            items_left: 0,
             items_max: features_max,
             string_bytes_max,
-            ..Self::default()
         }
     }
 
     /// Forgets the last message and makes room for `slots` values.
+    #[inline]
     pub(crate) fn start(&mut self, slots: usize) {
-        self.heads = [Scalar::Missing; Head::COUNT];
+        self.heads = [Scalar::Plain(Value::Missing); Head::COUNT];
         self.slots.clear();
         self.slots.resize(slots, Value::Missing);
         self.entries.clear();
-        self.text.clear();
-        self.items = 0;
+        self.texts.clear();
+        self.keys.clear();
+        self.items_left = self.items_max;
     }
 
+    #[inline]
     pub(crate) fn head(&self, head: Head) -> Scalar {
         self.heads[head as usize]
     }
 
-    /// The bytes of a text, from `payload` or from the scratch text.
-    pub(crate) fn bytes<'a>(&'a self, raw: Raw, payload: &'a [u8]) -> &'a [u8] {
+    /// The bytes of a key, from `payload` or from the keys kept.
+    #[inline]
+    pub(crate) fn key<'a>(&'a self, raw: Raw, payload: &'a [u8]) -> &'a [u8] {
         let from = if raw.unescaped {
-            self.text.as_bytes()
+            self.keys.as_bytes()
         } else {
             payload
         };
@@ -110,21 +103,10 @@ impl Scratch {
             .unwrap_or(&[])
     }
 
-    /// Counts one map entry or array item against the bound.
-    pub(crate) fn count_item(&mut self) -> Result<(), Fault> {
-        self.items += 1;
-        if self.items > self.items_max {
-            Err(Fault::TooManyItems)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Remembers a text of the message by its place.
-    pub(crate) fn place(&self, start: usize, len: usize) -> Result<Raw, Fault> {
-        if len > self.string_bytes_max {
-            return Err(Fault::TextTooLong);
-        }
+    /// Counts a key of the message against the bounds and remembers its place.
+    #[inline]
+    pub(crate) fn place_key(&mut self, start: usize, len: usize) -> Result<Raw, Fault> {
+        self.count_key(len)?;
         Ok(Raw {
             start: start as u32,
             len: len as u32,
@@ -132,93 +114,57 @@ impl Scratch {
         })
     }
 
-    /// Keeps a text that does not stand in the message as it is.
-    pub(crate) fn keep(&mut self, text: &str) -> Result<Raw, Fault> {
-        if text.len() > self.string_bytes_max {
-            return Err(Fault::TextTooLong);
-        }
-        let start = self.text.len() as u32;
-        self.text.push_str(text);
+    /// Counts a key against the bounds and keeps it, since it does not stand in the message as it is.
+    pub(crate) fn keep_key(&mut self, key: &str) -> Result<Raw, Fault> {
+        self.count_key(key.len())?;
+        let start = self.keys.len() as u32;
+        self.keys.push_str(key);
         Ok(Raw {
             start,
-            len: text.len() as u32,
+            len: key.len() as u32,
             unescaped: true,
         })
     }
 
-    fn scalar(&mut self, token: Token<'_>) -> Result<Scalar, Fault> {
-        Ok(match token {
-            Token::Null => Scalar::Missing,
-            Token::Bool(b) => Scalar::Bool(b),
-            Token::Long(n) => Scalar::Long(n),
-            Token::Instant(n, unit) => Scalar::Instant(n, unit),
-            Token::Double(x) => Scalar::Double(x),
-            Token::Text(start, bytes) => {
-                text(bytes)?;
-                Scalar::Text(self.place(start, bytes.len())?)
-            }
-            Token::Owned(text) => Scalar::Text(self.keep(text)?),
-            Token::Unsupported => Scalar::Unsupported,
-        })
-    }
-
-    fn value(&self, token: Token<'_>, row: &mut Row) -> Result<Value, Fault> {
-        Ok(match token {
-            Token::Null => Value::Missing,
-            Token::Bool(b) => Value::Bool(b),
-            Token::Long(n) | Token::Instant(n, _) => Value::Long(n),
-            Token::Double(x) => Value::Double(x),
-            Token::Text(_, bytes) => self.text_value(text(bytes)?, row)?,
-            Token::Owned(text) => self.text_value(text, row)?,
-            Token::Unsupported => Value::Unsupported,
-        })
-    }
-
-    fn text_value(&self, text: &str, row: &mut Row) -> Result<Value, Fault> {
-        if text.len() > self.string_bytes_max {
-            return Err(Fault::TextTooLong);
-        }
-        Ok(Value::Text(row.push_text(text)))
-    }
-
-    /// Puts a value where it belongs. Text that goes nowhere must still be text.
     #[inline]
-    pub(crate) fn put(
-        &mut self,
-        to: To,
-        many: &[To],
-        key: Raw,
-        token: Token<'_>,
-        row: &mut Row,
-    ) -> Result<(), Fault> {
-        match to {
-            To::Nowhere => {
-                if let Token::Text(_, bytes) = token {
-                    text(bytes)?;
-                }
-            }
-            To::Slot(slot) => {
-                let value = self.value(token, row)?;
-                if let Some(place) = self.slots.get_mut(slot as usize) {
-                    *place = value;
-                }
-            }
-            To::Entry(rest) => {
-                let value = self.value(token, row)?;
-                self.entries.push(Entry { key, rest, value });
-            }
-            To::Head(head) => self.heads[head as usize] = self.scalar(token)?,
-            To::Many(first, count) => {
-                let range = first as usize..first as usize + count as usize;
-                for &to in many.get(range).unwrap_or(&[]) {
-                    self.put(to, &[], key, token, row)?;
-                }
-            }
+    fn count_key(&mut self, len: usize) -> Result<(), Fault> {
+        self.items_left = self.items_left.checked_sub(1).ok_or(Fault::TooManyItems)?;
+        if len > self.string_bytes_max {
+            return Err(Fault::TextTooLong);
         }
         Ok(())
     }
-}
 
-fn text(bytes: &[u8]) -> Result<&str, Fault> {
-    std::str::from_utf8(bytes).map_err(|_| Fault::BadText)
+    /// Adds the text that is the first `len` bytes of `from`.
+    #[inline]
+    pub(crate) fn text(&mut self, from: &[u8], len: usize) -> Result<Value, Fault> {
+        if len > self.string_bytes_max {
+            return Err(Fault::TextTooLong);
+        }
+        Ok(Value::Text(self.texts.push(from, len)?))
+    }
+
+    /// Puts a value where it belongs; where only one is taken it goes as `scalar`.
+    #[inline]
+    pub(crate) fn put(&mut self, to: To, many: &[To], key: Raw, value: Value, scalar: Scalar) {
+        match to {
+            To::Nowhere => {}
+            To::Slot(slot) => self.put_slot(slot, value),
+            To::Entry(rest) => self.entries.push(Entry { key, rest, value }),
+            To::Head(head) => self.heads[head as usize] = scalar,
+            To::Many(first, count) => {
+                let range = first as usize..first as usize + count as usize;
+                for &to in many.get(range).unwrap_or(&[]) {
+                    self.put(to, &[], key, value, scalar);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn put_slot(&mut self, slot: u32, value: Value) {
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            *place = value;
+        }
+    }
 }

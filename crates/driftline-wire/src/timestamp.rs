@@ -1,10 +1,10 @@
 //! Whether a number or a text is a believable event time.
 
-use driftline_event::{DropReason, Timestamp};
+use driftline_event::{DropReason, Row, Timestamp, Value};
 
 use crate::limits::Limits;
 use crate::mapping::{TimeField, TimeUnit};
-use crate::reject::{Fault, Reject};
+use crate::reject::Reject;
 use crate::sink::{Scalar, Scratch};
 use crate::target::Head;
 
@@ -29,11 +29,11 @@ impl Clock {
         }
     }
 
-    /// The event time of the message at hand.
+    /// The event time of the message at hand; `row` has its texts.
     pub(crate) fn time(
         &self,
         scratch: &Scratch,
-        payload: &[u8],
+        row: &Row,
         record_time: Option<Timestamp>,
     ) -> Result<Timestamp, Reject> {
         if self.record {
@@ -44,20 +44,19 @@ impl Clock {
         }
         match scratch.head(Head::Time) {
             Scalar::Instant(n, unit) => self.number(n, unit),
-            Scalar::Long(n) => self.number(n, self.unit),
-            Scalar::Double(x) => self.fraction(x),
-            Scalar::Text(raw) => {
-                let text = std::str::from_utf8(scratch.bytes(raw, payload))
-                    .map_err(|_| Fault::BadText.reject())?;
-                let at: Timestamp = text
+            Scalar::Plain(Value::Long(n)) => self.number(n, self.unit),
+            Scalar::Plain(Value::Double(x)) => self.fraction(x),
+            Scalar::Plain(Value::Text(range)) => {
+                let at: Timestamp = row
+                    .text(range)
                     .parse()
                     .map_err(|e| Reject::Drop(DropReason::InvalidTimestamp, format!("{e}")))?;
                 self.check(at.as_micros(), TimeUnit::Micros, at)
             }
-            Scalar::Missing => Err(Reject::missing(
+            Scalar::Plain(Value::Missing) => Err(Reject::missing(
                 "the record has no event time; map `time` to a path, or to `record_timestamp: true`",
             )),
-            Scalar::Bool(_) | Scalar::Unsupported => {
+            Scalar::Plain(Value::Bool(_) | Value::Unsupported) => {
                 Err(Reject::missing("`time` is neither a number nor a text"))
             }
         }

@@ -264,6 +264,28 @@ impl<'s> Compiler<'s> {
         let to = self.join(entries);
         let mut ops = Vec::new();
         self.value(&map.types, None, to, depth + 1, &mut ops)?;
+        if keep_key && keyed.is_empty() {
+            match ops[..] {
+                [Op::Scalars { kinds, to }] => {
+                    out.push(Op::Entries {
+                        kinds,
+                        union: true,
+                        to,
+                    });
+                    return Ok(());
+                }
+                [Op::Scalar { kind, to }] => {
+                    let kinds = self.kinds(vec![kind]);
+                    out.push(Op::Entries {
+                        kinds,
+                        union: false,
+                        to,
+                    });
+                    return Ok(());
+                }
+                _ => {}
+            }
+        }
         let other = self.seal(ops)?;
         let start = self.program.keyed.len() as u32;
         self.program.keyed.extend(keyed);
@@ -294,25 +316,8 @@ impl<'s> Compiler<'s> {
         }
         let kinds: Option<Vec<Kind>> = union.variants().iter().map(|v| self.scalar(v)).collect();
         if let Some(kinds) = kinds {
-            out.push(match (&kinds[..], to) {
-                ([Kind::Null, Kind::Double], To::Slot(slot)) => Op::NullableDouble {
-                    null_branch: 0,
-                    slot,
-                },
-                ([Kind::Double, Kind::Null], To::Slot(slot)) => Op::NullableDouble {
-                    null_branch: 1,
-                    slot,
-                },
-                _ => {
-                    let start = self.program.kinds.len() as u32;
-                    self.program.kinds.extend(kinds);
-                    let kinds = Span {
-                        start,
-                        end: self.program.kinds.len() as u32,
-                    };
-                    Op::Scalars { kinds, to }
-                }
-            });
+            let kinds = self.kinds(kinds);
+            self.emit_union(kinds, to, out);
             return Ok(());
         }
         let mut spans = Vec::new();
@@ -330,6 +335,55 @@ impl<'s> Compiler<'s> {
             },
         });
         Ok(())
+    }
+
+    fn kinds(&mut self, kinds: Vec<Kind>) -> Span {
+        let start = self.program.kinds.len() as u32;
+        self.program.kinds.extend(kinds);
+        Span {
+            start,
+            end: self.program.kinds.len() as u32,
+        }
+    }
+
+    /// Adds a union of scalars, joining it with its neighbour where one step can read both.
+    fn emit_union(&self, kinds: Span, to: To, out: &mut Vec<Op>) {
+        let (null, other) = match (&self.program.kinds[kinds.range()], to) {
+            ([Kind::Null, other], To::Slot(_)) => (0, *other),
+            ([other, Kind::Null], To::Slot(_)) => (1, *other),
+            _ => (0, Kind::Null),
+        };
+        match (other, to, out.last_mut()) {
+            (
+                Kind::Double,
+                To::Slot(next),
+                Some(Op::NullableDoubles {
+                    null: n,
+                    slot,
+                    count,
+                }),
+            )
+            | (
+                Kind::Text,
+                To::Slot(next),
+                Some(Op::NullableTexts {
+                    null: n,
+                    slot,
+                    count,
+                }),
+            ) if *n == null && *slot + *count == next => *count += 1,
+            (Kind::Double, To::Slot(slot), _) => out.push(Op::NullableDoubles {
+                null,
+                slot,
+                count: 1,
+            }),
+            (Kind::Text, To::Slot(slot), _) => out.push(Op::NullableTexts {
+                null,
+                slot,
+                count: 1,
+            }),
+            _ => out.push(Op::Scalars { kinds, to }),
+        }
     }
 
     /// How a scalar is read; none for what holds other values.
@@ -429,15 +483,15 @@ fn emit_scalar(kind: Kind, to: To, out: &mut Vec<Op>) {
         }
         return;
     }
-    if let (Kind::Double, To::Slot(next)) = (kind, to) {
-        match out.last_mut() {
-            Some(Op::Doubles { slot, count }) if *slot + *count == next => *count += 1,
-            _ => out.push(Op::Doubles {
-                slot: next,
-                count: 1,
-            }),
+    match (kind, to, out.last_mut()) {
+        (Kind::Double, To::Slot(next), Some(Op::Doubles { slot, count }))
+        | (Kind::Text, To::Slot(next), Some(Op::Texts { slot, count }))
+            if *slot + *count == next =>
+        {
+            *count += 1;
         }
-        return;
+        (Kind::Double, To::Slot(slot), _) => out.push(Op::Doubles { slot, count: 1 }),
+        (Kind::Text, To::Slot(slot), _) => out.push(Op::Texts { slot, count: 1 }),
+        _ => out.push(Op::Scalar { kind, to }),
     }
-    out.push(Op::Scalar { kind, to });
 }

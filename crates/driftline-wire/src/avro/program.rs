@@ -44,15 +44,22 @@ pub(crate) enum Kind {
 pub(crate) enum Op {
     /// `count` plain doubles in a row into as many slots in a row.
     Doubles { slot: u32, count: u32 },
-    /// A double or null.
-    NullableDouble { null_branch: u8, slot: u32 },
+    /// `count` plain texts in a row into as many slots in a row.
+    Texts { slot: u32, count: u32 },
+    /// As many doubles or nulls; `null` is the branch of null.
+    NullableDoubles { null: u8, slot: u32, count: u32 },
+    /// As many texts or nulls; `null` is the branch of null.
+    NullableTexts { null: u8, slot: u32, count: u32 },
     /// One scalar.
     Scalar { kind: Kind, to: To },
     /// A union of scalars: a range of the kinds.
     Scalars { kinds: Span, to: To },
     /// A union with branches that are not scalars: a range of the spans, each a range of operations.
     Branches { spans: Span },
-    /// A map: the operations of a value by key for some keys, and for all others.
+    /// A map whose values are scalars that all go to the same place, under their keys. The kinds are the
+    /// branches of a union, or one.
+    Entries { kinds: Span, union: bool, to: To },
+    /// Any other map: the operations of a value by key for some keys, and for all others.
     Map {
         keyed: Span,
         other: Span,
