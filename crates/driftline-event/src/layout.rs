@@ -51,7 +51,9 @@ pub struct Layout {
 impl Layout {
     /// The position of the column `name` with `role`, if it is monitored.
     pub fn column_index(&self, role: ColumnRole, name: &str) -> Option<usize> {
-        self.columns.iter().position(|c| c.role == role && c.name == name)
+        self.columns
+            .iter()
+            .position(|c| c.role == role && c.name == name)
     }
 }
 
@@ -113,7 +115,11 @@ impl Catalog {
             for (j, column) in layout.columns.iter().enumerate() {
                 if layout.column_index(column.role, &column.name) != Some(j) {
                     let column = column.name.clone();
-                    return Err(CatalogError::DuplicateColumn { model, version, column });
+                    return Err(CatalogError::DuplicateColumn {
+                        model,
+                        version,
+                        column,
+                    });
                 }
             }
             let versions = by_model.entry(model.clone()).or_default();
@@ -128,7 +134,12 @@ impl Catalog {
     /// The layout for this model and version, if it is monitored.
     pub fn resolve(&self, model: &str, version: &str) -> Option<LayoutId> {
         let versions = self.by_model.get(model)?;
-        let named = |wanted: &str| versions.iter().find(|(v, _)| v == wanted).map(|(_, id)| *id);
+        let named = |wanted: &str| {
+            versions
+                .iter()
+                .find(|(v, _)| v == wanted)
+                .map(|(_, id)| *id)
+        };
         named(version).or_else(|| named(Self::ANY_VERSION))
     }
 
@@ -139,7 +150,10 @@ impl Catalog {
 
     /// All layouts with their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (LayoutId, &Layout)> {
-        self.layouts.iter().enumerate().map(|(i, l)| (LayoutId(i as u32), l))
+        self.layouts
+            .iter()
+            .enumerate()
+            .map(|(i, l)| (LayoutId(i as u32), l))
     }
 
     /// How many layouts there are.
@@ -158,11 +172,18 @@ mod tests {
     use super::*;
 
     fn layout(model: &str, version: &str) -> Layout {
-        let column = |name: &str, role| Column { name: name.into(), kind: ColumnKind::Numeric, role };
+        let column = |name: &str, role| Column {
+            name: name.into(),
+            kind: ColumnKind::Numeric,
+            role,
+        };
         Layout {
             model: model.into(),
             version: version.into(),
-            columns: vec![column("x", ColumnRole::Feature), column("x", ColumnRole::Output)],
+            columns: vec![
+                column("x", ColumnRole::Feature),
+                column("x", ColumnRole::Output),
+            ],
             segments: vec![],
         }
     }
@@ -180,8 +201,14 @@ mod tests {
         let mut twice = layout("m", "1");
         assert!(Catalog::new(vec![twice.clone()]).is_ok());
         twice.columns[1].role = ColumnRole::Feature;
-        assert!(matches!(Catalog::new(vec![twice]), Err(CatalogError::DuplicateColumn { .. })));
+        assert!(matches!(
+            Catalog::new(vec![twice]),
+            Err(CatalogError::DuplicateColumn { .. })
+        ));
         let double = vec![layout("m", "1"), layout("m", "1")];
-        assert!(matches!(Catalog::new(double), Err(CatalogError::Duplicate { .. })));
+        assert!(matches!(
+            Catalog::new(double),
+            Err(CatalogError::Duplicate { .. })
+        ));
     }
 }

@@ -5,20 +5,20 @@
 //! says. Everything here is plain data; nothing here reads a clock or does IO.
 #![deny(missing_docs)]
 
-mod time;
+mod alert;
 mod drop_reason;
 mod layout;
+mod report;
 mod row;
 mod source;
-mod report;
-mod alert;
+mod time;
 
 pub use alert::{AlertEvent, AlertKind, AlertStatus, Evidence, Severity};
 pub use drop_reason::{DropReason, RejectKind};
 pub use layout::{Catalog, CatalogError, Column, ColumnKind, ColumnRole, Layout, LayoutId};
 pub use report::{
-    Comparison, Quality, SampleSize, SeriesKey, SeriesState, Statistic, StatisticValue, WindowReport,
-    WindowSpan,
+    Comparison, Quality, SampleSize, SeriesKey, SeriesState, Statistic, StatisticValue,
+    WindowReport, WindowSpan,
 };
 pub use row::{Row, TextRange, Value};
 pub use source::{OffsetRange, SourcePartition};

@@ -220,6 +220,9 @@ pub struct WindowReport {
 impl WindowReport {
     /// The value of `statistic`, if this window has it.
     pub fn value(&self, statistic: Statistic) -> Option<f64> {
-        self.statistics.iter().find(|s| s.statistic == statistic).map(|s| s.value)
+        self.statistics
+            .iter()
+            .find(|s| s.statistic == statistic)
+            .map(|s| s.value)
     }
 }

@@ -96,7 +96,11 @@ fn civil_from_days(days: i64) -> (i64, u32, u32) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = (day_of_year - (153 * month_from_march + 2) / 5 + 1) as u32;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 } as u32;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    } as u32;
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
@@ -118,7 +122,10 @@ impl fmt::Display for Timestamp {
         let of_day = self.0.rem_euclid(MICROS_PER_DAY);
         let (seconds, micros) = (of_day / MICROS_PER_SECOND, of_day % MICROS_PER_SECOND);
         let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
+        )?;
         match micros {
             0 => {}
             m if m % 1_000 == 0 => write!(f, ".{:03}", m / 1_000)?,
@@ -141,7 +148,9 @@ impl FromStr for Timestamp {
     /// Reads RFC 3339, and the same with a space for the `T`, without a zone (UTC is meant) or with the
     /// date alone. Digits past the microsecond are cut off.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        parse(text.trim()).ok_or_else(|| ParseTimestampError { text: text.chars().take(64).collect() })
+        parse(text.trim()).ok_or_else(|| ParseTimestampError {
+            text: text.chars().take(64).collect(),
+        })
     }
 }
 
@@ -180,7 +189,11 @@ fn parse(text: &str) -> Option<Timestamp> {
             return None;
         }
         micros = (0..6).fold(0, |m, i| {
-            m * 10 + fraction.get(i).filter(|_| i < digits).map_or(0, |b| i64::from(b - b'0'))
+            m * 10
+                + fraction
+                    .get(i)
+                    .filter(|_| i < digits)
+                    .map_or(0, |b| i64::from(b - b'0'))
         });
         rest = &fraction[digits..];
     }
@@ -195,7 +208,8 @@ fn parse(text: &str) -> Option<Timestamp> {
         }
         _ => return None,
     };
-    let seconds = i64::from(hour) * 3_600 + i64::from(minute) * 60 + i64::from(second) - zone_seconds;
+    let seconds =
+        i64::from(hour) * 3_600 + i64::from(minute) * 60 + i64::from(second) - zone_seconds;
     Some(Timestamp(midnight + seconds * MICROS_PER_SECOND + micros))
 }
 
@@ -207,7 +221,9 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -224,15 +240,31 @@ mod tests {
             "2013-01-01T07:15:00+02:00",
             "2013-01-01T05:15:00.000000999Z",
         ] {
-            assert_eq!(text.parse::<Timestamp>().map(Timestamp::as_micros), Ok(1_357_017_300_000_000), "{text}");
+            assert_eq!(
+                text.parse::<Timestamp>().map(Timestamp::as_micros),
+                Ok(1_357_017_300_000_000),
+                "{text}"
+            );
         }
         assert_eq!("1970-01-02".parse(), Ok(Timestamp::from_seconds(86_400)));
-        assert_eq!("1969-12-31T23:59:59.5Z".parse(), Ok(Timestamp::from_micros(-500_000)));
+        assert_eq!(
+            "1969-12-31T23:59:59.5Z".parse(),
+            Ok(Timestamp::from_micros(-500_000))
+        );
     }
 
     #[test]
     fn refuses_what_is_not_an_instant() {
-        for text in ["", "now", "2013-02-29", "2013-13-01", "2013-01-01T25:00:00Z", "2013-01-01T05:15:00+2", "2013-01-01T05:15:00.Z", "２０１３-01-01"] {
+        for text in [
+            "",
+            "now",
+            "2013-02-29",
+            "2013-13-01",
+            "2013-01-01T25:00:00Z",
+            "2013-01-01T05:15:00+2",
+            "2013-01-01T05:15:00.Z",
+            "２０１３-01-01",
+        ] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }
     }
@@ -248,8 +280,14 @@ mod tests {
     #[test]
     fn floors_before_the_epoch_too() {
         let hour = Duration::from_secs(3_600);
-        assert_eq!(Timestamp::from_seconds(-1).floor_to(hour), Timestamp::from_seconds(-3_600));
-        assert_eq!(Timestamp::from_seconds(3_600).floor_to(hour), Timestamp::from_seconds(3_600));
+        assert_eq!(
+            Timestamp::from_seconds(-1).floor_to(hour),
+            Timestamp::from_seconds(-3_600)
+        );
+        assert_eq!(
+            Timestamp::from_seconds(3_600).floor_to(hour),
+            Timestamp::from_seconds(3_600)
+        );
         assert_eq!(Timestamp::MAX.saturating_add(hour), Timestamp::MAX);
     }
 }

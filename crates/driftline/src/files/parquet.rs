@@ -298,7 +298,7 @@ fn broken(file: &str, error: &ParquetError) -> FileError {
     let message = error.to_string();
     let failure = FileError::new(file, format_args!("cannot be read as Parquet: {message}"));
     if message.contains("Disabled feature") || message.contains("not supported") {
-        return failure.with_hint("write the file uncompressed or with snappy");
+        return failure.with_hint("write the file uncompressed, or with snappy or zstd");
     }
     failure
 }
