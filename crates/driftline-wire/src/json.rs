@@ -11,7 +11,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visit
 
 use crate::place::Shape;
 use crate::reject::{Fault, Reject};
-use crate::sink::{Raw, Scalar, Scratch, To};
+use crate::sink::{Key as Raw, Scalar, Scratch, To};
 use crate::target::{Node, Target};
 
 /// A mapping compiled for JSON.
@@ -316,7 +316,7 @@ impl KeySeed<'_, '_> {
         }
         let raw = match start {
             Some(start) => self.reader.scratch.place_key(start, key.len()),
-            None => self.reader.scratch.keep_key(key),
+            None => self.reader.scratch.keep_key(key, self.reader.end),
         };
         Ok(Key {
             child,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use driftline_event::{Catalog, ColumnKind, ColumnRole, DropReason, Layout, LayoutId, Row, Value};
 
 use crate::reject::{Fault, Reject};
-use crate::sink::{Scalar, Scratch};
+use crate::sink::{Entry, Scalar, Scratch};
 use crate::target::{Head, Rest, Role, Target};
 use crate::text::decimal;
 
@@ -94,9 +94,43 @@ pub(crate) struct Plan {
 
 #[derive(Clone, Debug)]
 struct Guess {
-    rest: u16,
     key: Box<str>,
+    /// The first bytes of a short key, and which of them count; all zero for other keys.
+    short: u128,
+    mask: u128,
+    rest: u16,
     place: Place,
+}
+
+impl Guess {
+    fn new(key: &str, rest: u16, place: Place) -> Self {
+        let mut short = [0; 16];
+        let mut mask = [0; 16];
+        if let (Some(short), Some(mask)) = (short.get_mut(..key.len()), mask.get_mut(..key.len())) {
+            short.copy_from_slice(key.as_bytes());
+            mask.fill(0xff);
+        }
+        Self {
+            key: key.into(),
+            short: u128::from_le_bytes(short),
+            mask: u128::from_le_bytes(mask),
+            rest,
+            place,
+        }
+    }
+
+    /// Whether the entry has the key that was guessed; a short one is compared in one step.
+    #[inline(always)]
+    fn is(&self, entry: &Entry, scratch: &Scratch, payload: &[u8]) -> bool {
+        if self.rest != entry.rest || self.key.len() != entry.key.len as usize {
+            return false;
+        }
+        let bytes = payload.get(entry.key.start as usize..);
+        match bytes.and_then(<[u8]>::first_chunk) {
+            Some(chunk) if self.mask != 0 => u128::from_le_bytes(*chunk) & self.mask == self.short,
+            _ => scratch.key(entry.key, payload) == self.key.as_bytes(),
+        }
+    }
 }
 
 impl Plan {
@@ -156,12 +190,12 @@ impl Plan {
         row: &mut Row,
     ) -> Result<(), Fault> {
         for (position, entry) in scratch.entries.iter().enumerate() {
-            let key = scratch.key(entry.key, payload);
             let place = match self.guesses.get(position) {
-                Some(guess) if guess.rest == entry.rest && guess.key.as_bytes() == key => {
-                    guess.place
+                Some(guess) if guess.is(entry, scratch, payload) => guess.place,
+                _ => {
+                    let key = scratch.key(entry.key, payload);
+                    self.look_up(position, entry.rest, key, shape, names)?
                 }
-                _ => self.look_up(position, entry.rest, key, shape, names)?,
             };
             match place {
                 Place::Nowhere => {}
@@ -192,12 +226,14 @@ impl Plan {
         let known = key.len() <= GUESSED_KEY_BYTES_MAX;
         if let Some(old) = self.guesses.get_mut(position) {
             if known {
-                let key = key.into();
-                *old = Guess { rest, key, place };
+                *old = Guess::new(key, rest, place);
             }
         } else if position == self.guesses.len() && position < GUESSES_MAX {
-            let key = if known { key } else { "" }.into();
-            self.guesses.push(Guess { rest, key, place });
+            self.guesses.push(if known {
+                Guess::new(key, rest, place)
+            } else {
+                Guess::new("", NO_REST, Place::Nowhere)
+            });
         }
         Ok(place)
     }
@@ -206,6 +242,8 @@ impl Plan {
 /// A guess costs memory for each shape and layout, so keys beyond these bounds are looked up instead.
 const GUESSES_MAX: usize = 4_096;
 const GUESSED_KEY_BYTES_MAX: usize = 128;
+/// The number of no rest, for a guess that is never right.
+const NO_REST: u16 = u16::MAX;
 
 /// The plans of one shape, by layout.
 pub(crate) type Plans = Vec<Option<Plan>>;

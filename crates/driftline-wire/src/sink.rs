@@ -7,13 +7,11 @@ use crate::reject::Fault;
 use crate::target::Head;
 use crate::texts::Texts;
 
-/// A key of the message: where it stands in it.
+/// Where a key stands: in the message, or, as if it followed the message, in the keys kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Raw {
-    start: u32,
-    len: u32,
-    /// Whether it stands in the scratch text (it was escaped in the message) or in the message itself.
-    unescaped: bool,
+pub(crate) struct Key {
+    pub(crate) start: u32,
+    pub(crate) len: u32,
 }
 
 /// A value that every event has at most once.
@@ -40,7 +38,7 @@ pub(crate) enum To {
 /// A value under the key that the message gave it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
-    pub(crate) key: Raw,
+    pub(crate) key: Key,
     pub(crate) rest: u16,
     pub(crate) value: Value,
 }
@@ -92,41 +90,38 @@ impl Scratch {
     }
 
     /// The bytes of a key, from `payload` or from the keys kept.
-    #[inline]
-    pub(crate) fn key<'a>(&'a self, raw: Raw, payload: &'a [u8]) -> &'a [u8] {
-        let from = if raw.unescaped {
-            self.keys.as_bytes()
-        } else {
-            payload
+    pub(crate) fn key<'a>(&'a self, key: Key, payload: &'a [u8]) -> &'a [u8] {
+        let start = key.start as usize;
+        let (from, start) = match start.checked_sub(payload.len()) {
+            Some(start) => (self.keys.as_bytes(), start),
+            None => (payload, start),
         };
-        from.get(raw.start as usize..raw.start as usize + raw.len as usize)
-            .unwrap_or(&[])
+        from.get(start..start + key.len as usize).unwrap_or(&[])
     }
 
     /// Counts a key of the message against the bounds and remembers its place.
-    #[inline]
-    pub(crate) fn place_key(&mut self, start: usize, len: usize) -> Result<Raw, Fault> {
+    #[inline(always)]
+    pub(crate) fn place_key(&mut self, start: usize, len: usize) -> Result<Key, Fault> {
         self.count_key(len)?;
-        Ok(Raw {
+        Ok(Key {
             start: start as u32,
             len: len as u32,
-            unescaped: false,
         })
     }
 
-    /// Counts a key against the bounds and keeps it, since it does not stand in the message as it is.
-    pub(crate) fn keep_key(&mut self, key: &str) -> Result<Raw, Fault> {
+    /// Counts a key against the bounds and keeps it, since it does not stand in the message, which ends at
+    /// `end`, as it is.
+    pub(crate) fn keep_key(&mut self, key: &str, end: usize) -> Result<Key, Fault> {
         self.count_key(key.len())?;
-        let start = self.keys.len() as u32;
+        let start = end + self.keys.len();
         self.keys.push_str(key);
-        Ok(Raw {
-            start,
+        Ok(Key {
+            start: start as u32,
             len: key.len() as u32,
-            unescaped: true,
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn count_key(&mut self, len: usize) -> Result<(), Fault> {
         self.items_left = self.items_left.checked_sub(1).ok_or(Fault::TooManyItems)?;
         if len > self.string_bytes_max {
@@ -136,17 +131,17 @@ impl Scratch {
     }
 
     /// Adds the text that is the first `len` bytes of `from`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn text(&mut self, from: &[u8], len: usize) -> Result<Value, Fault> {
         if len > self.string_bytes_max {
             return Err(Fault::TextTooLong);
         }
-        Ok(Value::Text(self.texts.push(from, len)?))
+        Ok(Value::Text(self.texts.push(from, len)))
     }
 
     /// Puts a value where it belongs; where only one is taken it goes as `scalar`.
     #[inline]
-    pub(crate) fn put(&mut self, to: To, many: &[To], key: Raw, value: Value, scalar: Scalar) {
+    pub(crate) fn put(&mut self, to: To, many: &[To], key: Key, value: Value, scalar: Scalar) {
         match to {
             To::Nowhere => {}
             To::Slot(slot) => self.put_slot(slot, value),
@@ -159,6 +154,14 @@ impl Scratch {
                 }
             }
         }
+    }
+
+    /// Slots in a row.
+    #[inline]
+    pub(crate) fn slots(&mut self, first: u32, count: u32) -> &mut [Value] {
+        let first = first as usize;
+        let slots = self.slots.get_mut(first..first + count as usize);
+        slots.unwrap_or_default()
     }
 
     #[inline]

@@ -264,27 +264,11 @@ impl<'s> Compiler<'s> {
         let to = self.join(entries);
         let mut ops = Vec::new();
         self.value(&map.types, None, to, depth + 1, &mut ops)?;
-        if keep_key && keyed.is_empty() {
-            match ops[..] {
-                [Op::Scalars { kinds, to }] => {
-                    out.push(Op::Entries {
-                        kinds,
-                        union: true,
-                        to,
-                    });
-                    return Ok(());
-                }
-                [Op::Scalar { kind, to }] => {
-                    let kinds = self.kinds(vec![kind]);
-                    out.push(Op::Entries {
-                        kinds,
-                        union: false,
-                        to,
-                    });
-                    return Ok(());
-                }
-                _ => {}
-            }
+        if keyed.is_empty()
+            && let Some(entries) = self.entries(&ops)
+        {
+            out.push(entries);
+            return Ok(());
         }
         let other = self.seal(ops)?;
         let start = self.program.keyed.len() as u32;
@@ -299,6 +283,19 @@ impl<'s> Compiler<'s> {
             keep_key,
         });
         Ok(())
+    }
+
+    /// The step that reads a whole map, where each value is read by these and they allow it.
+    fn entries(&mut self, ops: &[Op]) -> Option<Op> {
+        let (kinds, union, to) = match *ops {
+            [Op::Scalars { kinds, to }] => (kinds, true, to),
+            [Op::Scalar { kind, to }] => (self.kinds(vec![kind]), false, to),
+            _ => return None,
+        };
+        match to {
+            To::Entry(rest) => Some(Op::Entries { kinds, union, rest }),
+            _ => None,
+        }
     }
 
     fn union(

@@ -2,6 +2,7 @@
 
 mod compile;
 mod cursor;
+mod input;
 mod program;
 
 pub use compile::SchemaError;

@@ -56,9 +56,9 @@ pub(crate) enum Op {
     Scalars { kinds: Span, to: To },
     /// A union with branches that are not scalars: a range of the spans, each a range of operations.
     Branches { spans: Span },
-    /// A map whose values are scalars that all go to the same place, under their keys. The kinds are the
-    /// branches of a union, or one.
-    Entries { kinds: Span, union: bool, to: To },
+    /// A map whose values are scalars that go under their keys to one rest. The kinds are the branches of
+    /// a union, or one.
+    Entries { kinds: Span, union: bool, rest: u16 },
     /// Any other map: the operations of a value by key for some keys, and for all others.
     Map {
         keyed: Span,
