@@ -14,6 +14,9 @@ use super::raw::RawConfig;
 use super::units::{DurationText, SizeText};
 use super::yaml::join;
 
+/// Kafka's name of a topic's retention.
+const RETENTION: &str = "retention.ms";
+
 /// Checks everything. The result is only worth something when `problems` holds no error.
 pub(super) fn check(raw: RawConfig, directory: &Path, problems: &mut Problems) -> Config {
     let mut checker = Checker { problems };
@@ -21,7 +24,9 @@ pub(super) fn check(raw: RawConfig, directory: &Path, problems: &mut Problems) -
     checker.name("app", &app);
     let instance = raw.instance.unwrap_or_else(|| "0".into());
     checker.name("instance", &instance);
-    let config = Config {
+    let retention_given = raw.topics.partials.retention.is_some()
+        || raw.topics.partials.properties.contains_key(RETENTION);
+    let mut config = Config {
         kafka: checker.kafka(raw.kafka),
         registry: raw.registry.map(|registry| checker.registry(registry)),
         predictions: checker.predictions(raw.streams.predictions),
@@ -40,6 +45,7 @@ pub(super) fn check(raw: RawConfig, directory: &Path, problems: &mut Problems) -
         instance,
         app,
     };
+    checker.retention(&mut config, retention_given);
     checker.topics_differ(&config);
     checker.framing(&config);
     config

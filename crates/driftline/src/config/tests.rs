@@ -265,3 +265,19 @@ fn default_slides_divide_their_windows() {
         .is_err()
     );
 }
+
+#[test]
+fn partial_counts_outlive_the_longest_window() {
+    let text = |more: &str| {
+        format!(
+            "app: a\nkafka: {{brokers: 'b:1'}}\nstreams: {{predictions: {{topic: t, format: json}}}}\n\
+             models: [{{id: m, versions: [{{version: '1', reference: r.json}}], pane: 1h, \
+             windows: [{{size: 28d, slide: 1d}}]}}]\n{more}"
+        )
+    };
+    let (config, warnings) = read(&text("")).unwrap();
+    let kept: u64 = config.topics.partials.properties["retention.ms"].parse().unwrap();
+    assert!(kept >= 2 * 28 * 86_400_000 && warnings.warnings() == 0, "{kept} {warnings}");
+    let (_, warnings) = read(&text("topics: {partials: {retention: 7d}}\n")).unwrap();
+    assert!(warnings.to_string().contains("shorter than the longest window"), "{warnings}");
+}

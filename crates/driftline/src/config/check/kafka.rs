@@ -7,6 +7,7 @@ use std::time::Duration;
 use driftline_kafka::KafkaOptions;
 use driftline_wire::Mapping;
 
+use super::RETENTION;
 use super::{Checker, key};
 use crate::config::checked::{
     Config, Kafka, Registry, RegistryAuth, Sasl, Stream, Tls, Topic, Topics,
@@ -288,6 +289,30 @@ impl Checker<'_> {
     }
 
     /// No topic serves two purposes.
+    /// A restarted evaluator reads the partials topic again, so that must hold the longest window. Without a
+    /// retention of its own it holds that twice, and never less than the default.
+    pub(super) fn retention(&mut self, config: &mut Config, is_given: bool) {
+        let spans = config.models.iter().flat_map(|model| {
+            model.windows.iter().map(|w| w.size + model.pane + model.allowed_lateness)
+        });
+        let longest = spans.max().unwrap_or_default().as_millis();
+        let properties = &mut config.topics.partials.properties;
+        let kept = properties.get(RETENTION).and_then(|text| text.parse::<i128>().ok());
+        let longest = i128::try_from(longest).unwrap_or(i128::MAX);
+        match kept {
+            // A negative retention is for ever.
+            Some(kept) if kept >= 0 && kept < longest && is_given => self.problems.warning(
+                "topics.partials.retention",
+                "this is shorter than the longest window, so a restart loses a part of it",
+                "retain partial counts for at least the longest window",
+            ),
+            Some(kept) if kept < 2 * longest && !is_given => {
+                properties.insert(RETENTION.to_owned(), (2 * longest).to_string());
+            }
+            _ => {}
+        }
+    }
+
     pub(super) fn topics_differ(&mut self, config: &Config) {
         let labels = config.labels.as_ref().map(|l| l.topic.as_str());
         let named = [
