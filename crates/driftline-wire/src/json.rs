@@ -158,7 +158,7 @@ impl Reader<'_> {
         if to != To::Nowhere {
             let text = self.scratch.text(text.as_bytes(), text.len());
             let text = self.check(text)?;
-            self.put::<E>(to, text)?;
+            self.put::<E>(to, Value::Text(text))?;
         }
         Ok(false)
     }

@@ -1,6 +1,6 @@
 //! Where a decoder puts the values of one message before anyone knows whose they are.
 
-use driftline_event::Value;
+use driftline_event::{TextRange, Value};
 
 use crate::mapping::TimeUnit;
 use crate::reject::Fault;
@@ -132,11 +132,11 @@ impl Scratch {
 
     /// Adds the text that is the first `len` bytes of `from`.
     #[inline(always)]
-    pub(crate) fn text(&mut self, from: &[u8], len: usize) -> Result<Value, Fault> {
+    pub(crate) fn text(&mut self, from: &[u8], len: usize) -> Result<TextRange, Fault> {
         if len > self.string_bytes_max {
             return Err(Fault::TextTooLong);
         }
-        Ok(Value::Text(self.texts.push(from, len)))
+        Ok(self.texts.push(from, len))
     }
 
     /// Puts a value where it belongs; where only one is taken it goes as `scalar`.
@@ -149,10 +149,15 @@ impl Scratch {
             To::Head(head) => self.heads[head as usize] = scalar,
             To::Many(first, count) => {
                 let range = first as usize..first as usize + count as usize;
-                for &to in many.get(range).unwrap_or(&[]) {
-                    self.put(to, &[], key, value, scalar);
-                }
+                self.put_many(many.get(range).unwrap_or(&[]), key, value, scalar);
             }
+        }
+    }
+
+    #[inline(never)]
+    fn put_many(&mut self, many: &[To], key: Key, value: Value, scalar: Scalar) {
+        for &to in many {
+            self.put(to, &[], key, value, scalar);
         }
     }
 

@@ -4,7 +4,7 @@
 //! values or in a fault. Nothing is allocated except where the buffers of [`Scratch`] grow to their first
 //! full size.
 
-use driftline_event::Value;
+use driftline_event::{TextRange, Value};
 
 use super::input::Input;
 use super::program::{Kind, Op, Program, Span};
@@ -118,7 +118,7 @@ impl<'m> Cursor<'m> {
         let mut input = self.input;
         for slot in slot..slot.saturating_add(count) {
             let text = text(&mut input, self.scratch)?;
-            self.scratch.put_slot(slot, text);
+            self.scratch.put_slot(slot, Value::Text(text));
         }
         self.input = input;
         Ok(())
@@ -130,7 +130,7 @@ impl<'m> Cursor<'m> {
             let value = if is_null(&mut input, null)? {
                 Value::Missing
             } else {
-                text(&mut input, self.scratch)?
+                Value::Text(text(&mut input, self.scratch)?)
             };
             self.scratch.put_slot(slot, value);
         }
@@ -144,41 +144,67 @@ impl<'m> Cursor<'m> {
             return self.skip(kind);
         }
         let mut input = self.input;
-        let value = self.value(&mut input, kind)?;
+        let (many, key) = (&self.program.many, self.key);
+        self.read(&mut input, kind, |scratch, value| {
+            let scalar = match (kind, value) {
+                (Kind::Instant(unit), Value::Long(n)) => Scalar::Instant(n, unit),
+                // Only an event time has a use for the day as an instant; a column takes its number.
+                (Kind::Date, Value::Long(days)) => {
+                    Scalar::Instant(days.saturating_mul(86_400), TimeUnit::Seconds)
+                }
+                _ => Scalar::Plain(value),
+            };
+            scratch.put(to, many, key, value, scalar);
+        })?;
         self.input = input;
-        let scalar = match (kind, value) {
-            (Kind::Instant(unit), Value::Long(n)) => Scalar::Instant(n, unit),
-            // Only an event time has a use for the day as an instant; a column takes its number.
-            (Kind::Date, Value::Long(days)) => {
-                Scalar::Instant(days.saturating_mul(86_400), TimeUnit::Seconds)
-            }
-            _ => Scalar::Plain(value),
-        };
-        let many = &self.program.many;
-        self.scratch.put(to, many, self.key, value, scalar);
         Ok(())
     }
 
+    /// Reads one value and puts it where `put` says. The common kinds are put one by one, each by its own
+    /// copy of `put`, because a value that may be of any kind would go through memory, and slowly.
     #[inline(always)]
-    fn value(&mut self, input: &mut Input<'m>, kind: Kind) -> Result<Value, Fault> {
+    fn read(
+        &mut self,
+        input: &mut Input<'m>,
+        kind: Kind,
+        put: impl Fn(&mut Scratch, Value),
+    ) -> Result<(), Fault> {
         match kind {
-            Kind::Double => Ok(Value::Double(input.double()?)),
-            Kind::Text => text(input, self.scratch),
-            Kind::Null => Ok(Value::Missing),
-            Kind::Long | Kind::Instant(_) => Ok(Value::Long(input.long()?)),
-            kind => self.rare_value(input, kind),
+            Kind::Double => {
+                let x = input.double()?;
+                put(self.scratch, Value::Double(x));
+            }
+            Kind::Text => {
+                let range = text(input, self.scratch)?;
+                put(self.scratch, Value::Text(range));
+            }
+            Kind::Null => put(self.scratch, Value::Missing),
+            Kind::Long | Kind::Instant(_) => {
+                let n = input.long()?;
+                put(self.scratch, Value::Long(n));
+            }
+            kind => {
+                let (value, rest) = self.rare_value(*input, kind)?;
+                *input = rest;
+                put(self.scratch, value);
+            }
         }
+        Ok(())
     }
 
     #[inline(never)]
-    fn rare_value(&mut self, input: &mut Input<'m>, kind: Kind) -> Result<Value, Fault> {
-        Ok(match kind {
+    fn rare_value(
+        &mut self,
+        mut input: Input<'m>,
+        kind: Kind,
+    ) -> Result<(Value, Input<'m>), Fault> {
+        let value = match kind {
             Kind::Boolean => Value::Bool(input.boolean()?),
             Kind::Int | Kind::Date => Value::Long(input.int()?),
             Kind::Float => Value::Double(f64::from(f32::from_le_bytes(input.array()?))),
             Kind::Enum(table) => {
-                let symbol = self.symbol(input, table)?;
-                self.scratch.text(symbol.as_bytes(), symbol.len())?
+                let symbol = self.symbol(&mut input, table)?;
+                Value::Text(self.scratch.text(symbol.as_bytes(), symbol.len())?)
             }
             Kind::Bytes => {
                 let length = input.length()?;
@@ -189,10 +215,12 @@ impl<'m> Cursor<'m> {
                 input.take(size as usize)?;
                 Value::Unsupported
             }
-            Kind::Double | Kind::Text | Kind::Null | Kind::Long | Kind::Instant(_) => {
-                self.value(input, kind)?
-            }
-        })
+            Kind::Double => Value::Double(input.double()?),
+            Kind::Text => Value::Text(text(&mut input, self.scratch)?),
+            Kind::Null => Value::Missing,
+            Kind::Long | Kind::Instant(_) => Value::Long(input.long()?),
+        };
+        Ok((value, input))
     }
 
     fn symbol(&self, input: &mut Input<'m>, table: u32) -> Result<&'m str, Fault> {
@@ -214,9 +242,7 @@ impl<'m> Cursor<'m> {
             Kind::Enum(table) => {
                 self.symbol(&mut input, table)?;
             }
-            kind => {
-                self.value(&mut input, kind)?;
-            }
+            kind => input = self.rare_value(input, kind)?.1,
         }
         self.input = input;
         Ok(())
@@ -236,8 +262,9 @@ impl<'m> Cursor<'m> {
                 let key = self.scratch.place_key(start, key.len())?;
                 let branch = if union { input.branch()? } else { 0 };
                 let kind = *kinds.get(branch).ok_or(Fault::NoSuchBranch)?;
-                let value = self.value(&mut input, kind)?;
-                self.scratch.entries.push(Entry { key, rest, value });
+                self.read(&mut input, kind, |scratch, value| {
+                    scratch.entries.push(Entry { key, rest, value });
+                })?;
             }
         }
         self.input = input;
@@ -300,7 +327,7 @@ impl<'m> Cursor<'m> {
 }
 
 #[inline(always)]
-fn text(input: &mut Input<'_>, scratch: &mut Scratch) -> Result<Value, Fault> {
+fn text(input: &mut Input<'_>, scratch: &mut Scratch) -> Result<TextRange, Fault> {
     let length = input.length()?;
     let from = input.rest;
     input.take(length)?;
