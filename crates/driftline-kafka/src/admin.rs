@@ -17,7 +17,7 @@ use crate::options::KafkaOptions;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A topic as it should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopicSpec {
     /// Its name.
     pub name: String,

@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 use driftline_engine::{ModelSet, Output};
 use driftline_event::Timestamp;
 use driftline_http::{HttpOptions, Readiness, Server};
-use driftline_kafka::{EmbeddedBroker, KafkaOptions, Producer, RegistryClient, RegistryOptions};
+use driftline_kafka::{
+    EmbeddedBroker, KafkaOptions, Producer, RegistryClient, RegistryOptions, TopicAdmin, TopicSpec,
+};
 use driftline_sketch::ProfileOptions;
 use driftline_telemetry::{Stream, Telemetry, TelemetryOptions};
 use serde_json::json;
@@ -344,38 +346,36 @@ impl Demo {
     }
 }
 
-/// Sends the traffic to a real cluster and nothing else.
+/// Makes the demo's input topics on a real cluster, sends the traffic to them, and does nothing else.
 fn send_only(args: &DemoArgs, brokers: &str, interrupt: &Interrupt) -> Result<Exit, Failure> {
     let (config, _) =
         config::parse(CONFIG, "demo.yaml", Path::new("")).map_err(|p| config::failure(&p))?;
+    let labels_topic = config
+        .labels
+        .as_ref()
+        .map_or_else(String::new, |l| l.topic.clone());
+    let predictions_topic = config.predictions.topic.clone();
+    let kafka = KafkaOptions::new(brokers, "driftline-demo");
+    let topic = |name: &String| TopicSpec {
+        name: name.clone(),
+        partitions: Some(INPUT_PARTITIONS),
+        ..TopicSpec::default()
+    };
+    TopicAdmin::new(&kafka)
+        .and_then(|admin| admin.ensure(&[topic(&predictions_topic), topic(&labels_topic)]))
+        .map_err(|e| kafka_failure(&e))?;
     let schema_ids = match &args.registry {
         None => (1, 2),
-        Some(url) => {
-            let registry =
-                RegistryClient::new(RegistryOptions::new(url)).map_err(Failure::config)?;
-            let register = |topic: &str, schema: &str| {
-                registry
-                    .register(&format!("{topic}-value"), schema)
-                    .map_err(Failure::unavailable)
-            };
-            (
-                register("flights.predictions", driftline_wire::PREDICTION_SCHEMA)?,
-                register("flights.labels", driftline_wire::LABEL_SCHEMA)?,
-            )
-        }
+        Some(url) => register(url, &predictions_topic, &labels_topic)?,
     };
     let options = TrafficOptions {
-        predictions_topic: config.predictions.topic.clone(),
-        labels_topic: config
-            .labels
-            .as_ref()
-            .map_or_else(String::new, |l| l.topic.clone()),
+        predictions_topic,
+        labels_topic,
         schema_ids,
         since: serving_starts(),
         speed: args.speed.unwrap_or(SPEED),
     };
-    let producer = Producer::new(&KafkaOptions::new(brokers, "driftline-demo"))
-        .map_err(|e| kafka_failure(&e))?;
+    let producer = Producer::new(&kafka).map_err(|e| kafka_failure(&e))?;
     let sent = Arc::new(Sent::default());
     // Nobody here knows what a cluster has taken; it keeps what it is given.
     let everything = || u64::MAX;
@@ -388,4 +388,18 @@ fn send_only(args: &DemoArgs, brokers: &str, interrupt: &Interrupt) -> Result<Ex
         "{predictions} predictions and {labels} labels sent to {brokers}\n"
     ))?;
     Ok(Exit::Fine)
+}
+
+/// Registers the schemas of both topics and gives their ids.
+fn register(url: &str, predictions: &str, labels: &str) -> Result<(u32, u32), Failure> {
+    let registry = RegistryClient::new(RegistryOptions::new(url)).map_err(Failure::config)?;
+    let id = |topic: &str, schema: &str| {
+        registry
+            .register(&format!("{topic}-value"), schema)
+            .map_err(Failure::unavailable)
+    };
+    Ok((
+        id(predictions, driftline_wire::PREDICTION_SCHEMA)?,
+        id(labels, driftline_wire::LABEL_SCHEMA)?,
+    ))
 }
