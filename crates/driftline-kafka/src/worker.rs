@@ -5,6 +5,7 @@ mod output;
 mod progress;
 mod session;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -200,6 +201,21 @@ impl<S: Stage> Worker<S> {
         closing.store(true, Ordering::Release);
         close(consumer, output, options.stop_deadline);
         result.map(|()| stage)
+    }
+}
+
+impl KafkaOptions {
+    /// What every worker's consumer is configured with, by librdkafka's names; its group comes on top. For
+    /// benchmarks that compare with a consumer of the same settings.
+    ///
+    /// # Errors
+    /// On properties that are refused.
+    pub fn consumer_properties(&self) -> Result<BTreeMap<String, String>, KafkaError> {
+        let config = self.configure(CONSUMER_DEFAULTS, CONSUMER_MUSTS)?;
+        let properties = config.config_map().into_iter();
+        Ok(properties
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect())
     }
 }
 
