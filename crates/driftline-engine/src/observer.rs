@@ -60,6 +60,8 @@ pub struct Tally {
     pub counted: u64,
     /// Records that do not, by reason; received = counted + dropped.
     pub dropped: BTreeMap<DropReason, u64>,
+    /// The event time from which the watermark follows, if there were events enough to tell.
+    pub front: Option<Timestamp>,
 }
 
 /// What one model got from one source partition since the last flush.
@@ -398,6 +400,7 @@ impl Source {
             received: std::mem::take(&mut self.received),
             counted: std::mem::take(&mut self.counted),
             dropped: reasons.filter(|(_, n)| *n > 0).collect(),
+            front: self.front.time(),
         };
         self.dropped = vec![0; DropReason::ALL.len()];
         let end = self.finished.then_some(Timestamp::MAX);

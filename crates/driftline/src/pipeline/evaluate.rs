@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::Sender;
+use std::time::Instant;
 
 use driftline_engine::{Evaluator, EvaluatorOptions, ModelSet, Output};
 use driftline_event::{AlertEvent, SourcePartition};
 use driftline_kafka::{
     Assignment, Flow, Message, OutRecord, Stage, StageError, StageFlush, StartAt,
 };
-use driftline_telemetry::{Stream, Telemetry};
+use driftline_telemetry::{Latency, LatencyKind, Stage as StageLabel, Stream, Telemetry};
 use driftline_wire::cloudevents;
 
 /// What an [`EvaluateStage`] works with.
@@ -43,11 +44,18 @@ pub(super) struct EvaluateStage {
     /// Live outputs since the last commit.
     pending: Vec<Output>,
     records: Vec<OutRecord>,
+    commit: Latency,
+    handed: Option<Instant>,
 }
 
 impl EvaluateStage {
     pub(super) fn new(models: ModelSet, parts: EvaluateParts) -> Self {
+        let commit = parts
+            .telemetry
+            .latency(LatencyKind::Commit, StageLabel::Evaluate);
         Self {
+            commit,
+            handed: None,
             parts,
             models,
             shards: BTreeMap::new(),
@@ -156,6 +164,7 @@ impl Stage for EvaluateStage {
     }
 
     fn flush(&mut self) -> Result<StageFlush, StageError> {
+        self.handed = Some(Instant::now());
         let positions = self.shards.iter();
         let positions = positions
             .map(|(p, shard)| (p.clone(), shard.next, String::new()))
@@ -167,12 +176,16 @@ impl Stage for EvaluateStage {
     }
 
     fn committed(&mut self) {
+        if let Some(handed) = self.handed.take() {
+            self.commit.record(handed.elapsed());
+        }
         for output in std::mem::take(&mut self.pending) {
             self.publish(output);
         }
     }
 
     fn aborted(&mut self) {
+        self.handed = None;
         self.shards.clear();
         self.outputs.clear();
         self.pending.clear();

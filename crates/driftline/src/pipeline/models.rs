@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use driftline_engine::{ModelSet, ModelSpec, WindowSpec};
+use driftline_engine::{Invariant, ModelSet, ModelSpec, WindowSpec};
 use driftline_sketch::ReferenceProfile;
 use driftline_telemetry::{ModelInfo, Telemetry};
 
@@ -54,8 +54,13 @@ pub fn spec(
     }
 }
 
-/// Makes every model known to `telemetry`, so that its series exist before its first event.
+/// Makes every model and invariant known to `telemetry`, so that their series exist before the first event.
 pub fn register(models: &ModelSet, telemetry: &Telemetry) {
+    let invariants: Vec<&str> = Invariant::ALL
+        .iter()
+        .map(|invariant| invariant.as_str())
+        .collect();
+    telemetry.register_invariants(&invariants);
     for spec in models.specs() {
         telemetry.register_model(ModelInfo {
             model: spec.model.clone(),

@@ -5,11 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use driftline_engine::{Flush, ModelSet, Observer, ObserverOptions, SourceHandle};
-use driftline_event::{DropReason, RejectKind, Row, SourcePartition};
+use driftline_event::{DropReason, RejectKind, Row, SourcePartition, Timestamp};
 use driftline_kafka::{
     Assignment, Flow, Message, OutRecord, Stage, StageError, StageFlush, StartAt,
 };
-use driftline_telemetry::{Counter, ReasonCounters, Stream, Telemetry};
+use driftline_telemetry::{
+    Counter, Latency, LatencyKind, ReasonCounters, Stage as StageLabel, Stream, Telemetry,
+};
 use driftline_wire::dead_letter::FailedStage;
 use driftline_wire::{Decoder, Reject};
 
@@ -48,6 +50,8 @@ struct Source {
 
 #[derive(Debug)]
 struct Counters {
+    flush: Latency,
+    commit: Latency,
     events: Vec<Counter>,
     late: Vec<Counter>,
     rejects: ReasonCounters,
@@ -59,6 +63,8 @@ struct Counters {
 struct Handed {
     flush: Flush,
     letters: Vec<DropReason>,
+    started: Option<Instant>,
+    handed: Option<Instant>,
 }
 
 /// Decodes predictions, counts them, and flushes the counts.
@@ -72,6 +78,8 @@ pub(super) struct ObserveStage {
     last_source: usize,
     letters: Letters,
     counters: Counters,
+    /// The newest event time that counted, by model.
+    newest: Vec<Timestamp>,
     handed: Option<Handed>,
     /// A partition has become idle since the last flush; the evaluators wait to hear of it.
     has_idled: bool,
@@ -97,11 +105,14 @@ impl ObserveStage {
                 .collect()
         };
         let counters = Counters {
+            flush: telemetry.latency(LatencyKind::Flush, StageLabel::Observe),
+            commit: telemetry.latency(LatencyKind::Commit, StageLabel::Observe),
             events: per_model(&|model| telemetry.events(Stream::Prediction, model)),
             late: per_model(&|model| telemetry.late_events(Stream::Prediction, model)),
             rejects: telemetry.rejects(Stream::Prediction),
             dead_letters: telemetry.dead_letters(),
         };
+        let newest = vec![Timestamp::MIN; models.specs().len()];
         let mut observer = Observer::new(&models, parts.observer);
         observer.announce_topic(&parts.topic.0, parts.topic.1);
         Self {
@@ -113,6 +124,7 @@ impl ObserveStage {
             sources: Vec::new(),
             last_source: 0,
             counters,
+            newest,
             handed: None,
             has_idled: false,
             end: End::Open,
@@ -176,7 +188,24 @@ impl ObserveStage {
     }
 
     fn count(&self, handed: &Handed) {
+        let telemetry = &self.parts.telemetry;
+        for (latency, since) in [
+            (&self.counters.flush, handed.started),
+            (&self.counters.commit, handed.handed),
+        ] {
+            if let Some(since) = since {
+                latency.record(since.elapsed());
+            }
+        }
+        for (spec, newest) in self.models.specs().iter().zip(&self.newest) {
+            if *newest > Timestamp::MIN {
+                telemetry.set_last_event(Stream::Prediction, &spec.model, *newest);
+            }
+        }
         for tally in &handed.flush.tallies {
+            if let Some(front) = tally.front {
+                telemetry.set_watermark(&tally.source.topic, tally.source.partition, front);
+            }
             for (reason, n) in &tally.dropped {
                 self.counters.rejects.add(*reason, *n);
             }
@@ -244,9 +273,15 @@ impl Stage for ObserveStage {
                 let counted =
                     self.observer
                         .observe(handle, message.offset, message.timestamp, &self.row);
-                if let Err(reason) = counted {
-                    let detail = format!("event time {}", self.row.time());
-                    self.reject(message, reason, &detail, FailedStage::Observe);
+                match counted {
+                    Ok(()) => {
+                        let newest = &mut self.newest[self.row.layout().index()];
+                        *newest = self.row.time().max(*newest);
+                    }
+                    Err(reason) => {
+                        let detail = format!("event time {}", self.row.time());
+                        self.reject(message, reason, &detail, FailedStage::Observe);
+                    }
                 }
             }
             Err(DecodeFailure::Drop(reason, detail)) => {
@@ -294,6 +329,10 @@ impl Stage for ObserveStage {
         if !self.observer.has_changes() {
             return Ok(StageFlush::default());
         }
+        let started = Some(Instant::now());
+        self.parts
+            .telemetry
+            .set_state_bytes(StageLabel::Observe, self.observer.bytes());
         let mut flush = self.observer.flush();
         let (mut records, letters) = self.letters.take();
         for (partition, batch) in std::mem::take(&mut flush.batches) {
@@ -305,7 +344,13 @@ impl Stage for ObserveStage {
             });
         }
         let positions = flush.positions.clone();
-        self.handed = Some(Handed { flush, letters });
+        let handed = Some(Instant::now());
+        self.handed = Some(Handed {
+            flush,
+            letters,
+            started,
+            handed,
+        });
         Ok(StageFlush { records, positions })
     }
 
