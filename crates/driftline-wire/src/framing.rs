@@ -29,17 +29,33 @@ pub(crate) fn schema_id(bytes: &[u8]) -> Result<(SchemaId, usize), Reject> {
     }
 }
 
-/// The schema id of a message and where its data begins: the header counts before the framing.
-pub(crate) fn of_message<'h>(
-    payload: &[u8],
+/// The schema id in a message's headers, which counts before the framing.
+#[inline]
+pub(crate) fn in_headers<'h>(
     headers: impl IntoIterator<Item = (&'h str, &'h [u8])>,
+) -> Option<&'h [u8]> {
+    let mut headers = headers.into_iter();
+    headers.find_map(|(name, value)| (name == VALUE_SCHEMA_ID_HEADER).then_some(value))
+}
+
+/// The schema id of a message and where its data begins.
+pub(crate) fn of_message(
+    payload: &[u8],
+    header: Option<&[u8]>,
 ) -> Result<(SchemaId, usize), Reject> {
-    for (name, value) in headers {
-        if name == VALUE_SCHEMA_ID_HEADER {
-            return schema_id(value).map(|(id, _)| (id, 0));
-        }
+    match header {
+        Some(value) => schema_id(value).map(|(id, _)| (id, 0)),
+        None => schema_id(payload),
     }
-    schema_id(payload)
+}
+
+/// The id in the classic framing, if that is what `payload` has.
+#[inline]
+pub(crate) fn classic(payload: &[u8]) -> Option<u32> {
+    match *payload {
+        [MAGIC_ID, a, b, c, d, ..] => Some(u32::from_be_bytes([a, b, c, d])),
+        _ => None,
+    }
 }
 
 /// Puts the registry framing before a message.
@@ -61,8 +77,13 @@ mod tests {
         assert_eq!(schema_id(&guid), Ok((id, 17)));
         assert_eq!(id.to_string(), "00010203-0405-0607-0809-0a0b0c0d0e0f");
         let headers = [("x", &b"y"[..]), (VALUE_SCHEMA_ID_HEADER, &guid)];
-        assert_eq!(of_message(&[0, 0, 0, 0, 1], headers), Ok((id, 0)));
-        assert_eq!(of_message(&[0, 0, 0, 0, 1], []), Ok((SchemaId::Id(1), 5)));
+        let message = [0, 0, 0, 0, 1];
+        assert_eq!(of_message(&message, in_headers(headers)), Ok((id, 0)));
+        assert_eq!(
+            of_message(&message, in_headers([])),
+            Ok((SchemaId::Id(1), 5))
+        );
+        assert_eq!(classic(&message), Some(1));
     }
 
     #[test]

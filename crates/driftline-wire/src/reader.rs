@@ -29,6 +29,9 @@ pub enum Format {
 /// The most schemas that one topic may use.
 pub(crate) const SCHEMAS_MAX: usize = 1_024;
 
+/// Where the data begins after the classic framing.
+const CLASSIC_BYTES: usize = 5;
+
 /// A program and the plans of the layouts that its messages had.
 #[derive(Debug, Default)]
 struct Compiled<P> {
@@ -47,9 +50,10 @@ pub(crate) struct Reader {
     format: Format,
     tree: Node,
     limits: Limits,
-    /// In the order of their arrival; `last` is the one that the last message had.
+    /// In the order of their arrival; `last` is the one that the last message had, and `last_id` its number.
     schemas: Vec<(SchemaId, Known)>,
     last: usize,
+    last_id: Option<u32>,
     plain: Option<Known>,
     json: Compiled<json::Program>,
 }
@@ -75,6 +79,7 @@ impl Reader {
             limits,
             schemas: Vec::new(),
             last: 0,
+            last_id: None,
             plain: None,
             json,
         }
@@ -127,6 +132,7 @@ impl Reader {
     pub(crate) fn forget_schema(&mut self, id: SchemaId) {
         self.schemas.retain(|(known, _)| *known != id);
         self.last = 0;
+        self.last_id = None;
     }
 
     fn remember(&mut self, id: SchemaId, known: Known) -> Result<(), SchemaError> {
@@ -160,18 +166,11 @@ impl Reader {
                 (self.plain.as_mut().ok_or_else(missing)?, 0)
             }
             Format::Avro => {
-                let (id, from) = framing::of_message(payload, headers)?;
-                if self
-                    .schemas
-                    .get(self.last)
-                    .is_none_or(|(known, _)| *known != id)
-                {
-                    self.last = self
-                        .schemas
-                        .iter()
-                        .position(|(known, _)| *known == id)
-                        .ok_or(Reject::NeedSchema(id))?;
-                }
+                let header = framing::in_headers(headers);
+                let from = match framing::classic(payload) {
+                    Some(id) if header.is_none() && self.last_id == Some(id) => CLASSIC_BYTES,
+                    _ => self.find_schema(payload, header)?,
+                };
                 (&mut self.schemas[self.last].1, from)
             }
         };
@@ -189,6 +188,19 @@ impl Reader {
             ));
         }
         Ok((&compiled.program.shape, &mut compiled.plans))
+    }
+
+    /// Makes the message's schema the last one, and tells where the message's data begins.
+    #[inline(never)]
+    fn find_schema(&mut self, payload: &[u8], header: Option<&[u8]>) -> Result<usize, Reject> {
+        let (id, from) = framing::of_message(payload, header)?;
+        let known = self.schemas.iter().position(|(known, _)| *known == id);
+        self.last = known.ok_or(Reject::NeedSchema(id))?;
+        self.last_id = match id {
+            SchemaId::Id(id) => Some(id),
+            SchemaId::Guid(_) => None,
+        };
+        Ok(from)
     }
 
     #[cold]

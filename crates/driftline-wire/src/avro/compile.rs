@@ -489,6 +489,7 @@ fn emit_scalar(kind: Kind, to: To, out: &mut Vec<Op>) {
         }
         (Kind::Double, To::Slot(slot), _) => out.push(Op::Doubles { slot, count: 1 }),
         (Kind::Text, To::Slot(slot), _) => out.push(Op::Texts { slot, count: 1 }),
+        (Kind::Text, To::Head(head), _) => out.push(Op::Head { head }),
         _ => out.push(Op::Scalar { kind, to }),
     }
 }

@@ -55,6 +55,12 @@ impl<'m> Cursor<'m> {
                 Op::NullableTexts { null, slot, count } => {
                     self.nullable_texts(null, slot, count)?;
                 }
+                Op::Head { head } => {
+                    let mut input = self.input;
+                    let text = text(&mut input, self.scratch)?;
+                    self.scratch.heads[head as usize] = Scalar::Plain(Value::Text(text));
+                    self.input = input;
+                }
                 Op::Scalar { kind, to } => self.scalar(kind, to)?,
                 Op::Scalars { kinds, to } => {
                     let branch = self.input.branch()?;

@@ -3,6 +3,7 @@
 use crate::mapping::TimeUnit;
 use crate::place::Shape;
 use crate::sink::To;
+use crate::target::Head;
 
 /// A range of a table of the program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub(crate) enum Op {
     NullableDoubles { null: u8, slot: u32, count: u32 },
     /// As many texts or nulls; `null` is the branch of null.
     NullableTexts { null: u8, slot: u32, count: u32 },
+    /// A text that every event has at most once.
+    Head { head: Head },
     /// One scalar.
     Scalar { kind: Kind, to: To },
     /// A union of scalars: a range of the kinds.
