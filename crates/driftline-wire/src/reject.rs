@@ -78,6 +78,7 @@ pub(crate) enum Fault {
     TooManyItems,
     TextTooLong,
     TooDeep,
+    NotJson,
 }
 
 impl Fault {
@@ -108,6 +109,7 @@ impl Fault {
                 DropReason::BoundExceeded,
                 "a text or key is longer than string_bytes_max",
             ),
+            Self::NotJson => (DropReason::Malformed, "not JSON"),
             Self::TooDeep => (
                 DropReason::BoundExceeded,
                 "values are nested deeper than nesting_max",

@@ -53,6 +53,8 @@ pub(crate) struct Scratch {
     pub(crate) texts: Texts,
     /// Keys that do not stand in the message as they are.
     keys: String,
+    /// For a text at hand that must be written out first.
+    pub(crate) unescaped: String,
     items_left: usize,
     items_max: usize,
     pub(crate) string_bytes_max: usize,
@@ -66,6 +68,7 @@ impl Scratch {
             entries: Vec::new(),
             texts: Texts::default(),
             keys: String::new(),
+            unescaped: String::new(),
             items_left: 0,
             items_max: features_max,
             string_bytes_max,

@@ -66,22 +66,6 @@ impl Texts {
         TextRange::new(start as u32, len as u32)
     }
 
-    /// Adds a character to the text added last.
-    pub(crate) fn push_char(&mut self, c: char) {
-        self.bytes
-            .extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-    }
-
-    /// The bytes at `range`.
-    pub(crate) fn bytes(&self, range: std::ops::Range<usize>) -> &[u8] {
-        self.bytes.get(range).unwrap_or(&[])
-    }
-
-    /// How many bytes there are.
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
     /// Hands the texts to the row, if they are texts.
     #[inline]
     pub(crate) fn finish(&mut self, row: &mut Row) -> Result<(), Fault> {
