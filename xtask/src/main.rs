@@ -5,6 +5,7 @@
     reason = "a command line tool: results on stdout, progress on stderr"
 )]
 
+mod bench;
 mod cache;
 mod check;
 mod deploy;
@@ -49,6 +50,9 @@ enum Command {
         #[arg(value_enum)]
         name: cache::Tool,
     },
+    /// Measure what Driftline costs, in a release build
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// A real Apache Kafka on loopback, for tests (Java 17 and Maven; no Docker)
     #[command(subcommand)]
     Kafka(kafka::KafkaCommand),
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
         Command::Compose => deploy::check(root),
         Command::Golden { only } => golden::make(root, only.as_deref()),
         Command::Tool { name } => cache::print_path(root, name),
+        Command::Bench(bench) => bench::run(root, &bench),
         Command::Kafka(command) => kafka::run(&command),
     };
     match result {

@@ -19,9 +19,6 @@ pub(crate) fn tests(step: &mut Step, root: &Path) -> Result<()> {
     let kcat = DebianTool::KCAT.path()?;
     let prometheus = DebianTool::PROMETHEUS.path()?;
     let promtool = DebianTool::PROMTOOL.path()?;
-    for (program, package) in kafka::missing_tools() {
-        cache::install_debian(program, package)?;
-    }
     let cluster = Cluster::up()?;
     step.note(format!("Apache Kafka {}", cluster.handle.version));
     // Not --all-targets, and no doc tests: `--ignored` would run code blocks that are marked `ignore`.
@@ -40,15 +37,18 @@ pub(crate) fn tests(step: &mut Step, root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A Kafka cluster for the tests. One that was up before stays up; one that was started for the tests is
-/// stopped however they end.
-struct Cluster {
-    handle: KafkaHandle,
+/// A Kafka cluster for tests and benchmarks. One that was up before stays up; one that was started for them
+/// is stopped however they end.
+pub(crate) struct Cluster {
+    pub(crate) handle: KafkaHandle,
     is_ours: bool,
 }
 
 impl Cluster {
-    fn up() -> Result<Self> {
+    pub(crate) fn up() -> Result<Self> {
+        for (program, package) in kafka::missing_tools() {
+            cache::install_debian(program, package)?;
+        }
         let runs = |handle: &KafkaHandle| handle.brokers.iter().all(|broker| broker.is_alive());
         if let Some(handle) = kafka::status()?.filter(runs) {
             return Ok(Self {

@@ -1,0 +1,74 @@
+//! `cargo xtask bench`: builds a benchmark with optimisation and runs it, on a real Kafka where it needs one.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::Subcommand;
+
+use crate::check::cargo;
+use crate::run::shown;
+use crate::servers::Cluster;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// Decode and update in memory: nanoseconds of CPU time per event and per value
+    HotPath {
+        /// Options of the benchmark; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
+    /// The observe stage beside a bare consumer of the same topic; starts Kafka if none is up
+    EndToEnd {
+        /// Options of the benchmark; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
+}
+
+/// `cargo xtask bench`.
+pub(crate) fn run(root: &Path, bench: &Bench) -> Result<()> {
+    match bench {
+        Bench::HotPath { options } => {
+            let mut command = benchmark(root, "run", "hot_path");
+            command.arg("--").args(options);
+            execute(command)
+        }
+        Bench::EndToEnd { options } => end_to_end(root, options),
+    }
+}
+
+/// On the brokers of `DRIFTLINE_KAFKA` or `--brokers` if they are given, else on those of `kafka up`.
+fn end_to_end(root: &Path, options: &[String]) -> Result<()> {
+    let asks_nothing_of_us = |option: &String| {
+        ["--brokers", "--help", "-h"].contains(&option.as_str()) || option.starts_with("--brokers=")
+    };
+    let mut command = benchmark(root, "run", "end_to_end");
+    command.arg("--").args(options);
+    if options.iter().any(asks_nothing_of_us) || std::env::var_os("DRIFTLINE_KAFKA").is_some() {
+        return execute(command);
+    }
+    // First, so that no broker waits for minutes while the compiler has the processors.
+    execute(benchmark(root, "build", "end_to_end"))?;
+    let cluster = Cluster::up()?;
+    command.env("DRIFTLINE_KAFKA", &cluster.handle.bootstrap);
+    execute(command)
+}
+
+fn benchmark(root: &Path, what: &str, binary: &str) -> Command {
+    let package = ["--release", "--locked", "--package", "driftline-bench"];
+    let mut command = cargo(root, &[what]);
+    command.args(package).args(["--bin", binary]);
+    command
+}
+
+/// Runs a command on this terminal, for as long as it takes.
+fn execute(mut command: Command) -> Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("cannot run `{}`", shown(&command)))?;
+    if !status.success() {
+        bail!("`{}` failed ({status})", shown(&command));
+    }
+    Ok(())
+}
