@@ -5,7 +5,7 @@ use driftline_event::Value;
 use super::compile::{Place, Program};
 use super::scan::{number, plain, space, unescape};
 use crate::reject::{Fault, Reject};
-use crate::sink::{Key, Scalar, Scratch, To};
+use crate::sink::{Entry, Key, Scalar, Scratch, To};
 
 /// The most levels whatever `nesting_max` says, since every level takes of the thread's stack.
 const LEVELS_MAX: usize = 128;
@@ -149,6 +149,17 @@ impl<'m> Parser<'m> {
 
     #[inline(always)]
     fn put(&mut self, to: To, value: Value) {
+        match to {
+            To::Entry(rest) => {
+                let key = self.key;
+                self.scratch.entries.push(Entry { key, rest, value });
+            }
+            to => self.put_named(to, value),
+        }
+    }
+
+    #[inline(never)]
+    fn put_named(&mut self, to: To, value: Value) {
         let many = &self.program.many;
         self.scratch
             .put(to, many, self.key, value, Scalar::Plain(value));
@@ -176,16 +187,15 @@ impl<'m> Parser<'m> {
                     _ => self.escaped_text(text, to),
                 }
             }
-            [b'-' | b'0'..=b'9', ..] => match number(from)? {
-                (Value::Double(x), rest) => {
-                    self.put(to, Value::Double(x));
-                    Ok(rest)
+            [b'-' | b'0'..=b'9', ..] => {
+                let (number, rest) = number(from)?;
+                // Each kind is put by its own step: a value of either kind would go through memory.
+                match number.get() {
+                    Ok(n) => self.put(to, Value::Long(n)),
+                    Err(x) => self.put(to, Value::Double(x)),
                 }
-                (value, rest) => {
-                    self.put(to, value);
-                    Ok(rest)
-                }
-            },
+                Ok(rest)
+            }
             _ => self.other_value(from, place, to),
         }
     }

@@ -1,12 +1,18 @@
 //! The tokens of JSON, read off a slice.
 
-use driftline_event::Value;
-
 use crate::reject::Fault;
 
 /// Skips white space.
 #[inline(always)]
-pub(super) fn space(mut rest: &[u8]) -> &[u8] {
+pub(super) fn space(rest: &[u8]) -> &[u8] {
+    match rest {
+        [..=b' ', ..] => some_space(rest),
+        _ => rest,
+    }
+}
+
+#[inline(never)]
+fn some_space(mut rest: &[u8]) -> &[u8] {
     while let [b' ' | b'\n' | b'\t' | b'\r', after @ ..] = rest {
         rest = after;
     }
@@ -100,6 +106,41 @@ fn hex(rest: &[u8]) -> Result<(u32, &[u8]), Fault> {
     Ok((code, rest))
 }
 
+/// A number of the document, in a form that fits registers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Number {
+    bits: u64,
+    double: bool,
+}
+
+impl Number {
+    #[inline(always)]
+    fn of_double(x: f64) -> Self {
+        Self {
+            bits: x.to_bits(),
+            double: true,
+        }
+    }
+
+    #[inline(always)]
+    fn of_long(n: i64) -> Self {
+        Self {
+            bits: n.cast_unsigned(),
+            double: false,
+        }
+    }
+
+    /// The number as an integer, or else as a double.
+    #[inline(always)]
+    pub(super) fn get(self) -> Result<i64, f64> {
+        if self.double {
+            Err(f64::from_bits(self.bits))
+        } else {
+            Ok(self.bits.cast_signed())
+        }
+    }
+}
+
 /// Powers of ten that a double holds exactly.
 const TENS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
@@ -125,7 +166,7 @@ fn digits<'m>(mut rest: &'m [u8], mantissa: &mut u64) -> (usize, &'m [u8]) {
 /// A number of few digits is its digits times or by a power of ten, both of which a double holds exactly, so
 /// that their one rounding is the right one. The standard library reads all others.
 #[inline(always)]
-pub(super) fn number(from: &[u8]) -> Result<(Value, &[u8]), Fault> {
+pub(super) fn number(from: &[u8]) -> Result<(Number, &[u8]), Fault> {
     let (negative, unsigned) = match from {
         [b'-', unsigned @ ..] => (true, unsigned),
         unsigned => (false, unsigned),
@@ -144,7 +185,7 @@ pub(super) fn number(from: &[u8]) -> Result<(Value, &[u8]), Fault> {
         // Any 18 digits fit.
         _ if whole <= 18 && (mantissa != 0 || !negative) => {
             let n = mantissa.cast_signed();
-            return Ok((Value::Long(if negative { -n } else { n }), rest));
+            return Ok((Number::of_long(if negative { -n } else { n }), rest));
         }
         _ => return long_number(from),
     };
@@ -154,7 +195,7 @@ pub(super) fn number(from: &[u8]) -> Result<(Value, &[u8]), Fault> {
     match TENS.get(fraction) {
         Some(ten) if whole + fraction <= 19 && mantissa <= EXACT_MAX => {
             let x = mantissa as f64 / ten;
-            Ok((Value::Double(if negative { -x } else { x }), rest))
+            Ok((Number::of_double(if negative { -x } else { x }), rest))
         }
         _ => long_number(from),
     }
@@ -162,7 +203,7 @@ pub(super) fn number(from: &[u8]) -> Result<(Value, &[u8]), Fault> {
 
 /// Reads any number.
 #[inline(never)]
-fn long_number(from: &[u8]) -> Result<(Value, &[u8]), Fault> {
+fn long_number(from: &[u8]) -> Result<(Number, &[u8]), Fault> {
     let skip = |rest| digits(rest, &mut 0);
     let (_, mut rest) = skip(from.strip_prefix(b"-").unwrap_or(from));
     let mut integer = true;
@@ -188,10 +229,10 @@ fn long_number(from: &[u8]) -> Result<(Value, &[u8]), Fault> {
         && text != "-0"
         && let Ok(n) = text.parse()
     {
-        return Ok((Value::Long(n), rest));
+        return Ok((Number::of_long(n), rest));
     }
     match text.parse::<f64>() {
-        Ok(x) if x.is_finite() => Ok((Value::Double(x), rest)),
+        Ok(x) if x.is_finite() => Ok((Number::of_double(x), rest)),
         _ => Err(Fault::NotJson),
     }
 }
