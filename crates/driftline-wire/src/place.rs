@@ -95,9 +95,10 @@ pub(crate) struct Plan {
 #[derive(Clone, Debug)]
 struct Guess {
     key: Box<str>,
-    /// The first bytes of a short key, and which of them count; all zero for other keys.
+    /// The bytes of a short key, and which of them count; what no bytes are for other keys.
     short: u128,
     mask: u128,
+    len: u32,
     rest: u16,
     place: Place,
 }
@@ -109,26 +110,30 @@ impl Guess {
         if let (Some(short), Some(mask)) = (short.get_mut(..key.len()), mask.get_mut(..key.len())) {
             short.copy_from_slice(key.as_bytes());
             mask.fill(0xff);
+        } else {
+            short.fill(0xff);
         }
         Self {
             key: key.into(),
             short: u128::from_le_bytes(short),
             mask: u128::from_le_bytes(mask),
+            len: key.len() as u32,
             rest,
             place,
         }
     }
 
-    /// Whether the entry has the key that was guessed; a short one is compared in one step.
+    /// Whether the entry surely has the key that was guessed: a short one is compared in one step.
     #[inline(always)]
-    fn is(&self, entry: &Entry, scratch: &Scratch, payload: &[u8]) -> bool {
-        if self.rest != entry.rest || self.key.len() != entry.key.len as usize {
-            return false;
-        }
+    fn is_surely(&self, entry: &Entry, payload: &[u8]) -> bool {
         let bytes = payload.get(entry.key.start as usize..);
         match bytes.and_then(<[u8]>::first_chunk) {
-            Some(chunk) if self.mask != 0 => u128::from_le_bytes(*chunk) & self.mask == self.short,
-            _ => scratch.key(entry.key, payload) == self.key.as_bytes(),
+            Some(chunk) => {
+                self.len == entry.key.len
+                    && self.rest == entry.rest
+                    && u128::from_le_bytes(*chunk) & self.mask == self.short
+            }
+            None => false,
         }
     }
 }
@@ -189,21 +194,19 @@ impl Plan {
         names: &Names,
         row: &mut Row,
     ) -> Result<(), Fault> {
-        for (position, entry) in scratch.entries.iter().enumerate() {
-            let place = match self.guesses.get(position) {
-                Some(guess) if guess.is(entry, scratch, payload) => guess.place,
-                _ => {
-                    let key = scratch.key(entry.key, payload);
-                    self.look_up(position, entry.rest, key, shape, names)?
-                }
+        let mut position = 0;
+        loop {
+            let entries = scratch.entries.get(position..).unwrap_or(&[]);
+            let guesses = self.guesses.get(position..).unwrap_or(&[]);
+            position += place_guessed(entries, guesses, payload, row);
+            let Some(entry) = scratch.entries.get(position) else {
+                return Ok(());
             };
-            match place {
-                Place::Nowhere => {}
-                Place::Column(column) => row.set_value(column as usize, entry.value),
-                Place::Segment(segment) => set_segment(row, segment as usize, entry.value),
-            }
+            let key = scratch.key(entry.key, payload);
+            let place = self.look_up(position, entry.rest, key, shape, names)?;
+            put(row, place, entry.value);
+            position += 1;
         }
-        Ok(())
     }
 
     /// Where the value under `key` goes, which the entry at this position is now guessed to have again.
@@ -216,6 +219,11 @@ impl Plan {
         shape: &Shape,
         names: &Names,
     ) -> Result<Place, Fault> {
+        if let Some(guess) = self.guesses.get(position)
+            && (guess.rest, guess.key.as_bytes()) == (rest, key)
+        {
+            return Ok(guess.place);
+        }
         let key = std::str::from_utf8(key).map_err(|_| Fault::BadText)?;
         let place = shape
             .rests
@@ -236,6 +244,30 @@ impl Plan {
             });
         }
         Ok(place)
+    }
+}
+
+/// Moves the entries that surely have the keys that were guessed, up to the first that may not. Gives how
+/// many those were.
+#[inline(always)]
+fn place_guessed(entries: &[Entry], guesses: &[Guess], payload: &[u8], row: &mut Row) -> usize {
+    let mut placed = 0;
+    for (entry, guess) in entries.iter().zip(guesses) {
+        if !guess.is_surely(entry, payload) {
+            break;
+        }
+        put(row, guess.place, entry.value);
+        placed += 1;
+    }
+    placed
+}
+
+#[inline(always)]
+fn put(row: &mut Row, place: Place, value: Value) {
+    match place {
+        Place::Nowhere => {}
+        Place::Column(column) => row.set_value(column as usize, value),
+        Place::Segment(segment) => set_segment(row, segment as usize, value),
     }
 }
 
