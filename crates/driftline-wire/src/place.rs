@@ -180,7 +180,7 @@ impl Plan {
             }
         }
         for &(slot, segment) in &self.segments {
-            set_segment(row, segment, slots.get(slot).copied().unwrap_or_default());
+            set_segment(row, segment, slots.get(slot).unwrap_or(&Value::Missing));
         }
     }
 
@@ -204,7 +204,7 @@ impl Plan {
             };
             let key = scratch.key(entry.key, payload);
             let place = self.look_up(position, entry.rest, key, shape, names)?;
-            put(row, place, entry.value);
+            put(row, place, &entry.value);
             position += 1;
         }
     }
@@ -256,17 +256,17 @@ fn place_guessed(entries: &[Entry], guesses: &[Guess], payload: &[u8], row: &mut
         if !guess.is_surely(entry, payload) {
             break;
         }
-        put(row, guess.place, entry.value);
+        put(row, guess.place, &entry.value);
         placed += 1;
     }
     placed
 }
 
 #[inline(always)]
-fn put(row: &mut Row, place: Place, value: Value) {
+fn put(row: &mut Row, place: Place, value: &Value) {
     match place {
         Place::Nowhere => {}
-        Place::Column(column) => row.set_value(column as usize, value),
+        Place::Column(column) => row.set_value(column as usize, *value),
         Place::Segment(segment) => set_segment(row, segment as usize, value),
     }
 }
@@ -455,9 +455,10 @@ fn read_special_numbers(names: &Names, row: &mut Row) {
     }
 }
 
-fn set_segment(row: &mut Row, segment: usize, value: Value) {
+#[inline(never)]
+fn set_segment(row: &mut Row, segment: usize, value: &Value) {
     let mut digits = [0; 20];
-    let text = match value {
+    let text = match *value {
         Value::Text(range) => Some(range),
         Value::Bool(b) => Some(row.push_text(if b { "true" } else { "false" })),
         Value::Long(n) => Some(row.push_text(decimal(n, &mut digits))),

@@ -102,6 +102,7 @@ impl<'m> Cursor<'m> {
         Ok(())
     }
 
+    #[inline(never)]
     fn nullable_doubles(&mut self, null: u8, slot: u32, count: u32) -> Result<(), Fault> {
         // The branch of the double as it stands in the bytes.
         let double = if null == 0 { 2 } else { 0 };
@@ -130,6 +131,7 @@ impl<'m> Cursor<'m> {
         Ok(())
     }
 
+    #[inline(never)]
     fn nullable_texts(&mut self, null: u8, slot: u32, count: u32) -> Result<(), Fault> {
         let mut input = self.input;
         for slot in slot..slot.saturating_add(count) {
@@ -256,6 +258,7 @@ impl<'m> Cursor<'m> {
         Ok(())
     }
 
+    #[inline(never)]
     fn entries(&mut self, kinds: Span, union: bool, rest: u16) -> Result<(), Fault> {
         let kinds = self.program.kinds.get(kinds.range()).unwrap_or(&[]);
         let mut input = self.input;
@@ -279,6 +282,7 @@ impl<'m> Cursor<'m> {
         Ok(())
     }
 
+    #[inline(never)]
     fn map(&mut self, keyed: Span, other: Span, keep_key: bool) -> Result<(), Fault> {
         let program = self.program;
         let keyed = program.keyed.get(keyed.range()).unwrap_or(&[]);
