@@ -52,7 +52,11 @@ mod tests {
 
     fn cuts(mut values: Vec<f64>) -> Vec<f64> {
         values.sort_unstable_by(f64::total_cmp);
-        upper_bounds(&values, &ProfileOptions::default())
+        let options = ProfileOptions {
+            bins: 64,
+            ..ProfileOptions::default()
+        };
+        upper_bounds(&values, &options)
     }
 
     #[test]

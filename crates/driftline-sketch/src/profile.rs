@@ -26,7 +26,7 @@ pub struct ProfileOptions {
 impl Default for ProfileOptions {
     fn default() -> Self {
         Self {
-            bins: 64,
+            bins: 96,
             tail_quantiles: [0.001, 0.005, 0.995, 0.999],
             top_categories: 256,
             hash_buckets: 64,

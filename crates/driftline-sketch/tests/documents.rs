@@ -9,7 +9,11 @@ use driftline_sketch::{
 use serde_json::{Value, json};
 
 fn builder() -> ReferenceBuilder {
-    let mut builder = ReferenceBuilder::new("fares", "7", ProfileOptions::default());
+    let options = ProfileOptions {
+        bins: 64,
+        ..ProfileOptions::default()
+    };
+    let mut builder = ReferenceBuilder::new("fares", "7", options);
     builder.source("january.csv");
     let km = (0..1_000).map(|i| {
         if i % 10 == 0 {
