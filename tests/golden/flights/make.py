@@ -4,8 +4,10 @@
     venv/bin/python tests/golden/flights/make.py
 
 Reads crates/driftline/data/flights/predictions.parquet; writes golden.json beside this file. Reference: January and
-February 2013; current: each later calendar month. PSI as in docs/statistics.md: unique type-7 deciles of the reference
-as inner edges, bins [e_i, e_i+1) with open ends, a zero share replaced by 1e-4.
+February 2013; current: each later calendar month. As in docs/statistics.md: PSI of a number over the cells between the
+unique deciles of the reference, closed above, with open ends; PSI of a category over the reference's categories and one
+cell for all others; a zero share replaced by 1e-4. Wasserstein of the raw values, and of those values cut at the
+reference's minimum and maximum.
 """
 
 import json
@@ -30,7 +32,7 @@ def psi(reference: np.ndarray, current: np.ndarray) -> float:
 
 
 def decile_shares(edges: np.ndarray, values: np.ndarray) -> np.ndarray:
-    cell = np.searchsorted(edges, values, side="right")
+    cell = np.searchsorted(edges, values, side="left")
     return np.bincount(cell, minlength=len(edges) + 1) / len(values)
 
 
@@ -44,19 +46,21 @@ def main() -> None:
         for name in NUMERIC:
             a = reference[name].dropna().to_numpy(dtype=float)
             b = current[name].dropna().to_numpy(dtype=float)
-            edges = np.unique(np.quantile(a, np.arange(1, 10) / 10))
+            edges = np.unique(np.quantile(a, np.arange(1, 10) / 10, method="inverted_cdf"))
             rows.append({
                 "month": m, "feature": name, "n": len(b),
                 "ks": float(stats.ks_2samp(a, b, method="asymp").statistic),
                 "wasserstein": float(stats.wasserstein_distance(a, b)),
+                "wasserstein_cut": float(stats.wasserstein_distance(a, np.clip(b, a.min(), a.max()))),
                 "standard_deviation": float(a.std()),
                 "psi": psi(decile_shares(edges, a), decile_shares(edges, b)),
                 "missing_ratio": float(current[name].isna().mean()),
             })
         for name in CATEGORICAL:
             a, b = reference[name].value_counts(), current[name].value_counts()
-            names = a.index.union(b.index)
-            shares = [x.reindex(names, fill_value=0).to_numpy() / x.sum() for x in (a, b)]
+            unseen = b[~b.index.isin(a.index)].sum()
+            current_counts = np.append(b.reindex(a.index, fill_value=0).to_numpy(), unseen)
+            shares = np.append(a.to_numpy(), 0) / a.sum(), current_counts / b.sum()
             rows.append({"month": m, "feature": name, "n": int(b.sum()), "psi": psi(*shares)})
     versions = {"scipy": scipy.__version__, "numpy": np.__version__, "pyarrow": pyarrow.__version__}
     text = json.dumps({"versions": versions, "rows": rows}, indent=1)
