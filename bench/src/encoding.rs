@@ -158,7 +158,7 @@ fn json(names: &Names, event: &Event, out: &mut Vec<u8>) {
     );
     // A String takes everything.
     for (name, x) in names.numbers.iter().zip(event.numbers) {
-        let _ = write!(text, r#""{name}":{x},"#);
+        let _ = write!(text, r#""{name}":{x:?},"#);
     }
     for (name, category) in names.texts.iter().zip(event.texts) {
         let _ = write!(text, r#""{name}":"{}","#, names.categories[category]);
