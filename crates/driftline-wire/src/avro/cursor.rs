@@ -65,7 +65,12 @@ impl<'m> Cursor<'m> {
                 Op::Scalars { kinds, to } => {
                     let branch = self.input.branch()?;
                     let kinds = program.kinds.get(kinds.range()).unwrap_or(&[]);
-                    self.scalar(*kinds.get(branch).ok_or(Fault::NoSuchBranch)?, to)?;
+                    match (kinds.get(branch), to) {
+                        // What an optional field that no one asks for mostly is.
+                        (Some(Kind::Null), To::Nowhere) => {}
+                        (Some(&kind), to) => self.scalar(kind, to)?,
+                        (None, _) => return Err(Fault::NoSuchBranch),
+                    }
                 }
                 Op::Branches { spans } => {
                     let branch = self.input.branch()?;
@@ -177,13 +182,11 @@ impl<'m> Cursor<'m> {
         kind: Kind,
         put: impl Fn(&mut Scratch, Value),
     ) -> Result<(), Fault> {
-        if kind == Kind::Double {
-            // The most common kind by far goes without the jump of a `match`.
-            let x = input.double()?;
-            put(self.scratch, Value::Double(x));
-            return Ok(());
-        }
         match kind {
+            Kind::Double => {
+                let x = input.double()?;
+                put(self.scratch, Value::Double(x));
+            }
             Kind::Text => {
                 let range = text(input, self.scratch)?;
                 put(self.scratch, Value::Text(range));
@@ -271,8 +274,13 @@ impl<'m> Cursor<'m> {
                 // Whether it is text is asked when it is compared with the names that are known.
                 let (key, start) = key(&mut input, self.end)?;
                 let key = self.scratch.place_key(start, key.len())?;
-                let branch = if union { input.branch()? } else { 0 };
-                let kind = *kinds.get(branch).ok_or(Fault::NoSuchBranch)?;
+                let kind = match kinds {
+                    [kind] if !union => *kind,
+                    kinds => match kinds.get(input.branch()?) {
+                        Some(kind) => *kind,
+                        None => return Err(Fault::NoSuchBranch),
+                    },
+                };
                 self.read(&mut input, kind, |scratch, value| {
                     scratch.entries.push(Entry { key, rest, value });
                 })?;
