@@ -110,8 +110,8 @@ impl Traffic {
 #[must_use]
 pub fn reference(names: &Names, model: usize, seed: u64) -> Arc<ReferenceProfile> {
     let mut random = Random(seed ^ (model as u64 + 1).wrapping_mul(0x9e37_79b9));
-    let mut numbers = vec![Vec::with_capacity(REFERENCE_ROWS); NUMBERS];
-    let mut texts = vec![Vec::with_capacity(REFERENCE_ROWS); TEXTS];
+    let mut numbers = vec![Vec::new(); NUMBERS];
+    let mut texts = vec![Vec::new(); TEXTS];
     let (mut row_numbers, mut row_texts) = ([0.0; NUMBERS], [0; TEXTS]);
     for _ in 0..REFERENCE_ROWS {
         random.features(&mut row_numbers, &mut row_texts);
