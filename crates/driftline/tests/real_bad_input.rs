@@ -35,82 +35,60 @@ fn changed(at: u64, change: impl FnOnce(&mut Value)) -> Option<Vec<u8>> {
     Some(event.to_string().into_bytes())
 }
 
+/// A good event in which one field of the top level is another.
+fn with(field: &str, value: Value) -> Option<Vec<u8>> {
+    changed(100, |event| event[field] = value)
+}
+
 /// What is no use to anyone, with the reason that is expected.
 fn unusable() -> Vec<(&'static str, Option<Vec<u8>>)> {
+    let mut all = vec![
+        ("unknown_model", with("model_id", json!("nobody"))),
+        ("unknown_model", with("model_version", json!("99"))),
+        ("missing_field", with("model_id", Value::Null)),
+        ("missing_field", with("predicted_at", Value::Null)),
+        ("missing_field", with("predicted_at", json!([1]))),
+        (
+            "future",
+            with("predicted_at", json!("2090-01-01T00:00:00Z")),
+        ),
+    ];
+    let absurd = [
+        json!(0),
+        json!(-5),
+        // Seconds, where microseconds are expected.
+        json!(1_704_067_200),
+        json!(i64::MAX),
+        json!("yesterday"),
+    ];
+    all.extend(absurd.map(|time| ("invalid_timestamp", with("predicted_at", time))));
+    all.extend(unreadable());
+    all
+}
+
+fn unreadable() -> Vec<(&'static str, Option<Vec<u8>>)> {
     let text = |s: &str| Some(s.as_bytes().to_vec());
-    let deep = format!("{}1{}", "[".repeat(5_000), "]".repeat(5_000));
+    let whole = with("model_id", json!("fares")).unwrap();
+    let (head, tail) = whole.split_at(whole.len() / 2);
+    let deep: Value = (0..40).fold(json!(1), |inner, _| json!([inner]));
+    let long = json!("x".repeat(5_000));
     vec![
         ("empty", None),
         ("empty", text("")),
         ("malformed", text("{")),
         ("malformed", text("not json at all")),
-        ("malformed", Some(vec![0xff, 0, 0xfe, 0x80])),
         ("malformed", text("[1, 2, 3]")),
-        (
-            "malformed",
-            changed(100, |_| ()).map(|mut v| v.split_off(v.len() / 2)),
-        ),
-        (
-            "malformed",
-            changed(100, |_| ()).map(|mut v| {
-                v.truncate(80);
-                v
-            }),
-        ),
+        ("malformed", Some(vec![0xff, 0, 0xfe, 0x80])),
+        ("malformed", Some(head.to_vec())),
+        ("malformed", Some(tail.to_vec())),
         ("oversize", Some(vec![b'x'; 1_500_000])),
         (
             "bound_exceeded",
-            changed(100, |e| {
-                e["features"]["extra"] = serde_json::from_str(&deep[4_980..5_021]).unwrap()
-            }),
+            changed(100, |e| e["features"]["extra"] = deep),
         ),
         (
             "bound_exceeded",
-            changed(100, |e| e["features"]["kind"] = json!("x".repeat(5_000))),
-        ),
-        (
-            "unknown_model",
-            changed(100, |e| e["model_id"] = json!("nobody")),
-        ),
-        (
-            "unknown_model",
-            changed(100, |e| e["model_version"] = json!("99")),
-        ),
-        (
-            "missing_field",
-            changed(100, |e| e["model_id"] = Value::Null),
-        ),
-        (
-            "missing_field",
-            changed(100, |e| e["predicted_at"] = Value::Null),
-        ),
-        (
-            "missing_field",
-            changed(100, |e| e["predicted_at"] = json!([1])),
-        ),
-        (
-            "invalid_timestamp",
-            changed(100, |e| e["predicted_at"] = json!(0)),
-        ),
-        (
-            "invalid_timestamp",
-            changed(100, |e| e["predicted_at"] = json!(-5)),
-        ),
-        (
-            "invalid_timestamp",
-            changed(100, |e| e["predicted_at"] = json!(1_704_067_200)),
-        ),
-        (
-            "invalid_timestamp",
-            changed(100, |e| e["predicted_at"] = json!(i64::MAX)),
-        ),
-        (
-            "invalid_timestamp",
-            changed(100, |e| e["predicted_at"] = json!("yesterday")),
-        ),
-        (
-            "future",
-            changed(100, |e| e["predicted_at"] = json!("2090-01-01T00:00:00Z")),
+            changed(100, |e| e["features"]["kind"] = long),
         ),
     ]
 }

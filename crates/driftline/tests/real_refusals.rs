@@ -64,14 +64,14 @@ fn a_missing_topic_is_named_with_the_command_that_creates_it() {
 #[test]
 #[ignore = "needs a real broker: cargo xtask test"]
 fn brokers_that_are_down_are_waited_for_and_then_named() {
-    // Bound but not listened to for anything that answers: then closed, so nobody is there.
+    // A port that was free a moment ago: nobody listens there.
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
     let scratch = scratch("down");
     let refusal = run(&scratch, &config(&scratch, &port.to_string()));
-    assert_says(&refusal, 69, &[&port.to_string()]);
+    assert_says(&refusal, 69, &[&port.to_string(), "check the address"]);
 }
 
 #[test]
