@@ -14,7 +14,7 @@ use driftline_event::{Quality, Statistic, StatisticValue};
 use driftline_sketch::{
     CategoricalSummary, ColumnProfile, ColumnSummary, NumericProfile, NumericSummary,
 };
-use driftline_stat::binned;
+use driftline_stat::binned::{self, Outside};
 
 /// Numeric bins are merged to about so many cells before cell-wise divergences are taken.
 const NUMERIC_CELLS: usize = 10;
@@ -97,8 +97,13 @@ impl ColumnReference {
             found.push(Statistic::KolmogorovSmirnov, Some(distance), floor, p);
         }
         let (minimum, maximum) = (profile.minimum(), profile.maximum());
-        let distance =
-            binned::wasserstein(profile.upper_bounds(), minimum, maximum, reference, current);
+        let outside = Outside {
+            below: s.below_min,
+            above: s.above_max,
+            distance: profile.distance_outside(s),
+        };
+        let bounds = profile.upper_bounds();
+        let distance = binned::wasserstein(bounds, minimum, maximum, reference, current, outside);
         found.push(Statistic::Wasserstein, distance, None, None);
         let scale = profile.standard_deviation();
         let normalised = distance.filter(|_| scale > 0.0).map(|d| d / scale);

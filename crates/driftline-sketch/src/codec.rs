@@ -42,6 +42,13 @@ pub(crate) fn encode(summary: &ColumnSummary, out: &mut Vec<u8>) {
             write_counters(&summary.counters(), out);
             write_varint(zigzag(summary.sum), out);
             write_varint(summary.sum_of_squares, out);
+            // Most columns stay within the reference's range, and then these sums are zero.
+            if summary.below_min > 0 {
+                write_varint(zigzag(summary.sum_below), out);
+            }
+            if summary.above_max > 0 {
+                write_varint(zigzag(summary.sum_above), out);
+            }
         }
         ColumnSummary::Categorical(summary) => {
             out.push(CATEGORICAL);
@@ -70,6 +77,12 @@ pub(crate) fn decode(
             summary.set_counters(take_counters(input)?);
             summary.sum = unzigzag(take_varint(input)?);
             summary.sum_of_squares = take_varint(input)?;
+            if summary.below_min > 0 {
+                summary.sum_below = unzigzag(take_varint(input)?);
+            }
+            if summary.above_max > 0 {
+                summary.sum_above = unzigzag(take_varint(input)?);
+            }
             check_numeric(&summary)?;
             Ok(ColumnSummary::Numeric(summary))
         }
@@ -116,7 +129,9 @@ pub(crate) fn check_numeric(summary: &NumericSummary) -> Result<(), DecodeError>
     total([valid, missing, nan, positive, negative, wrong_type])?;
     let possible = total([below, above])? <= valid
         && clamped <= valid
-        && Grid::possible(valid, summary.sum, summary.sum_of_squares);
+        && Grid::possible(valid, summary.sum, summary.sum_of_squares)
+        && Grid::possible(below, summary.sum_below, 0)
+        && Grid::possible(above, summary.sum_above, 0);
     if possible {
         Ok(())
     } else {
@@ -314,7 +329,7 @@ mod tests {
             (&[1, 0, 4, 0, 0], DecodeError::Kind),
             (&[2, 0, 4, 0, 0, 0], DecodeError::NotCanonical),
             (&[0, 0, 4, 0, 1, 0], DecodeError::Impossible), // A sum of no values.
-            (&[0, 0, 4, 0x20, 1, 0, 0], DecodeError::Impossible), // More below the minimum than there are.
+            (&[0, 0, 4, 0x20, 1, 0, 0, 0], DecodeError::Impossible), // More below the minimum than there are.
         ] {
             assert_eq!(read(bytes), Err(error), "{bytes:?}");
         }

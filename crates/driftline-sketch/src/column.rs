@@ -162,6 +162,14 @@ impl Combine {
             .ok_or(ShapeMismatch::OutOfRange)
     }
 
+    pub(crate) fn sum(self, a: i128, b: i128) -> Result<i128, ShapeMismatch> {
+        let result = match self {
+            Self::Add => a.checked_add(b),
+            Self::Subtract => a.checked_sub(b),
+        };
+        result.ok_or(ShapeMismatch::OutOfRange)
+    }
+
     /// Whether [`Combine::counts`] will do.
     pub(crate) fn check(self, a: &[u64], b: &[u64]) -> Result<(), ShapeMismatch> {
         if a.len() != b.len() {

@@ -252,6 +252,9 @@ impl Numeric {
                 .sum_of_squares
                 .parse()
                 .map_err(|_| "its sum of squares is not an integer")?,
+            // Nothing of the reference is outside its own range.
+            sum_below: 0,
+            sum_above: 0,
             clamped: self.clamped,
         };
         codec::check_numeric(&reference).map_err(|_| "its counts contradict each other")?;

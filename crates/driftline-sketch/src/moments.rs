@@ -122,6 +122,11 @@ impl Grid {
         (n > 0).then(|| mean().clamp(f64::MIN, f64::MAX))
     }
 
+    /// How far `n` values with this sum are from `from`, added up.
+    pub(crate) fn total(&self, n: u64, sum: i128, from: f64) -> f64 {
+        sum as f64 * self.step - n as f64 * (from - self.centre)
+    }
+
     /// The sample standard deviation (n − 1) of `n` values with these sums.
     pub(crate) fn standard_deviation(&self, n: u64, sum: i128, squares: u128) -> Option<f64> {
         if n < 2 {

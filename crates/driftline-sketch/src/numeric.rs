@@ -207,12 +207,45 @@ impl NumericProfile {
             outside[0] += u64::from(value < minimum);
             outside[1] += u64::from(value > maximum);
         }
+        if outside != [0, 0] {
+            self.add_outside(values, into);
+        }
         into.below_min += outside[0];
         into.above_max += outside[1];
         let sums = self.grid.sums(values);
         into.sum += i128::from(sums.sum);
         into.sum_of_squares += sums.squares;
         into.clamped += sums.clamped;
+    }
+
+    /// Adds up the values of a tile that are outside the reference's range.
+    #[cold]
+    fn add_outside(&self, values: &[f64], into: &mut NumericSummary) {
+        let Some((minimum, maximum)) = self.range else {
+            return;
+        };
+        for &value in values {
+            let place = || i128::from(self.grid.sums(&[value]).sum);
+            if value < minimum {
+                into.sum_below += place();
+            } else if value > maximum {
+                into.sum_above += place();
+            }
+        }
+    }
+
+    /// How far the valid values outside the reference's range are from it, added up, in the column's own unit.
+    pub fn distance_outside(&self, summary: &NumericSummary) -> f64 {
+        let Some((minimum, maximum)) = self.range else {
+            return 0.0;
+        };
+        let below = self
+            .grid
+            .total(summary.below_min, summary.sum_below, minimum);
+        let above = self
+            .grid
+            .total(summary.above_max, summary.sum_above, maximum);
+        (above - below).clamp(0.0, f64::MAX)
     }
 
     /// The mean of the valid values, if there are any.
@@ -282,6 +315,10 @@ pub struct NumericSummary {
     pub sum: i128,
     /// Sum of the squares of the same.
     pub sum_of_squares: u128,
+    /// The part of `sum` that is below the reference's minimum.
+    pub sum_below: i128,
+    /// The part of `sum` that is above the reference's maximum.
+    pub sum_above: i128,
     /// Valid values that were too far from the centre for the grid and count as its end in the
     /// sums.
     pub clamped: u64,
@@ -364,20 +401,15 @@ impl NumericSummary {
         {
             *to = by.count(a, b)?;
         }
-        let (sum, squares) = match by {
-            Combine::Add => (
-                self.sum.checked_add(other.sum),
-                self.sum_of_squares.checked_add(other.sum_of_squares),
-            ),
-            Combine::Subtract => (
-                self.sum.checked_sub(other.sum),
-                self.sum_of_squares.checked_sub(other.sum_of_squares),
-            ),
+        let sum = by.sum(self.sum, other.sum)?;
+        let sum_below = by.sum(self.sum_below, other.sum_below)?;
+        let sum_above = by.sum(self.sum_above, other.sum_above)?;
+        let sum_of_squares = match by {
+            Combine::Add => self.sum_of_squares.checked_add(other.sum_of_squares),
+            Combine::Subtract => self.sum_of_squares.checked_sub(other.sum_of_squares),
         };
-        let (Some(sum), Some(sum_of_squares)) = (sum, squares) else {
-            return Err(ShapeMismatch::OutOfRange);
-        };
-        (self.sum, self.sum_of_squares) = (sum, sum_of_squares);
+        self.sum_of_squares = sum_of_squares.ok_or(ShapeMismatch::OutOfRange)?;
+        (self.sum, self.sum_below, self.sum_above) = (sum, sum_below, sum_above);
         by.counts(&mut self.counts, &other.counts);
         self.set_counters(counters);
         Ok(())
@@ -510,6 +542,18 @@ mod tests {
                     .is_some_and(f64::is_finite)
             );
         }
+    }
+
+    #[test]
+    fn what_is_outside_knows_how_far() {
+        let profile = profile(&(0..1_000).map(f64::from).collect::<Vec<_>>());
+        let mut window = summary(&profile, &[-10.0, 500.0, 1_099.0, 1_199.0]);
+        assert!((profile.distance_outside(&window) - 310.0).abs() < 0.01);
+        let inside = summary(&profile, &[500.0, 0.0, 999.0]);
+        assert_eq!(profile.distance_outside(&inside), 0.0);
+        let part = summary(&profile, &[-10.0, 1_099.0]);
+        window.combine(&part, Combine::Subtract).unwrap();
+        assert!((profile.distance_outside(&window) - 200.0).abs() < 0.01);
     }
 
     #[test]

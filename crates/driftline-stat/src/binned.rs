@@ -39,7 +39,7 @@ pub use divergence::{
     total_variation, total_variation_floor,
 };
 pub use ordered::{
-    kolmogorov_smirnov, kolmogorov_smirnov_floor, kolmogorov_smirnov_p_value, wasserstein,
+    Outside, kolmogorov_smirnov, kolmogorov_smirnov_floor, kolmogorov_smirnov_p_value, wasserstein,
 };
 
 /// The totals of both rows as floats, if the rows fit each other and neither is empty.

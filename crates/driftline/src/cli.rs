@@ -257,7 +257,7 @@ pub struct ReferenceBuildArgs {
     #[arg(long, value_name = "TIME")]
     pub until: Option<driftline_event::Timestamp>,
     /// Quantile bins per numeric column
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(2..=1024))]
+    #[arg(long, default_value_t = 96, value_parser = clap::value_parser!(u16).range(2..=1024))]
     pub bins: u16,
     /// Which columns are what.
     #[command(flatten)]

@@ -6,8 +6,7 @@
 Reads crates/driftline/data/flights/predictions.parquet; writes golden.json beside this file. Reference: January and
 February 2013; current: each later calendar month. As in docs/statistics.md: PSI of a number over the cells between the
 unique deciles of the reference, closed above, with open ends; PSI of a category over the reference's categories and one
-cell for all others; a zero share replaced by 1e-4. Wasserstein of the raw values, and of those values cut at the
-reference's minimum and maximum.
+cell for all others; a zero share replaced by 1e-4.
 """
 
 import json
@@ -51,7 +50,6 @@ def main() -> None:
                 "month": m, "feature": name, "n": len(b),
                 "ks": float(stats.ks_2samp(a, b, method="asymp").statistic),
                 "wasserstein": float(stats.wasserstein_distance(a, b)),
-                "wasserstein_cut": float(stats.wasserstein_distance(a, np.clip(b, a.min(), a.max()))),
                 "standard_deviation": float(a.std()),
                 "psi": psi(decile_shares(edges, a), decile_shares(edges, b)),
                 "missing_ratio": float(current[name].isna().mean()),

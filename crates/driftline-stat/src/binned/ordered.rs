@@ -95,15 +95,26 @@ pub fn kolmogorov_smirnov_floor(cells: usize, n_ref: u64, n_cur: u64) -> Option<
     Some(((KOLMOGOROV_MEAN - OVERSHOOT / (cells as f64).sqrt()) * noise.sqrt()).min(1.0))
 }
 
+/// What of the current values lies outside the reference's range.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Outside {
+    /// Values below the reference's minimum.
+    pub below: u64,
+    /// Values above its maximum.
+    pub above: u64,
+    /// How far all of them are from the range, added up.
+    pub distance: f64,
+}
+
 /// Wasserstein-1 (earth mover's) distance, in the column's own units.
 ///
 /// **Measures** how far, on average, a value has to move to turn one distribution into the other: the area
 /// between the two distribution functions.
 ///
 /// **Formula.** Σⱼ ∫ |G − F| dx, both distribution functions being linear inside a bin. Bin j is
-/// `(upper_bounds[j − 1], upper_bounds[j]]`; the outer bins are cut at `minimum` and `maximum`, so values beyond
-/// the reference's range count as if at its end (the distance is winsorised there). The bin
-/// `(v.next_down(), v]` of an atom has no width, so atoms are exact.
+/// `(upper_bounds[j − 1], upper_bounds[j]]`; the outer bins are cut at `minimum` and `maximum`. Beyond those the
+/// reference has nothing, so the area there is the mean distance of the values `outside` from the range, exactly.
+/// The bin `(v.next_down(), v]` of an atom has no width, so atoms are exact.
 ///
 /// **Error** against the distance on the values: at most width × min(fⱼ, gⱼ) for each bin between the cuts.
 ///
@@ -114,11 +125,17 @@ pub fn kolmogorov_smirnov_floor(cells: usize, n_ref: u64, n_cur: u64) -> Option<
 /// **Source.** Vallender 1974; on one value per bin it equals `scipy.stats.wasserstein_distance`.
 ///
 /// ```
-/// use driftline_stat::binned;
+/// use driftline_stat::binned::{Outside, wasserstein};
 ///
 /// // Half of the mass moves from the middle of [0, 1] to the middle of [1, 3]: 1.5 units on average.
 /// let bounds = [1.0, f64::INFINITY];
-/// assert_eq!(binned::wasserstein(&bounds, 0.0, 3.0, &[10, 0], &[5, 5]), Some(0.75));
+/// let inside = Outside::default();
+/// assert_eq!(wasserstein(&bounds, 0.0, 3.0, &[10, 0], &[5, 5], inside), Some(0.75));
+///
+/// // All of the mass moves from [0, 1] to 5, which is outside of the reference's range.
+/// let outside = Outside { below: 0, above: 10, distance: 10.0 * (5.0 - 1.0) };
+/// let bounds = [0.0, f64::INFINITY];
+/// assert_eq!(wasserstein(&bounds, 0.0, 1.0, &[0, 10], &[0, 10], outside), Some(4.5));
 /// ```
 pub fn wasserstein(
     upper_bounds: &[f64],
@@ -126,20 +143,26 @@ pub fn wasserstein(
     maximum: f64,
     reference: &[u64],
     current: &[u64],
+    outside: Outside,
 ) -> Option<f64> {
     let (n_ref, n_cur) = totals(reference, current)?;
     let is_range = minimum.is_finite() && maximum.is_finite() && minimum <= maximum;
-    if upper_bounds.len() != reference.len() || !is_range || upper_bounds.iter().any(|b| b.is_nan())
-    {
+    let fits = upper_bounds.len() == reference.len() && !upper_bounds.iter().any(|b| b.is_nan());
+    if !fits || !is_range || outside.distance.is_nan() {
         return None;
     }
     let (mut below_ref, mut below_cur) = (0_u128, 0_u128);
-    let (mut lower, mut gap_before) = (minimum, 0.0_f64);
-    let mut distance = 0.0_f64;
+    // Just below the minimum and at the maximum only the values outside make a gap.
+    let (mut lower, mut gap_before) = (minimum, -(outside.below as f64) / n_cur);
+    let gap_at_maximum = outside.above as f64 / n_cur;
+    let mut distance = outside.distance.max(0.0) / n_cur;
     for (j, (&r, &c)) in reference.iter().zip(current).enumerate() {
         below_ref += u128::from(r);
         below_cur += u128::from(c);
-        let gap = below_ref as f64 / n_ref - below_cur as f64 / n_cur;
+        let gap = match j + 1 == reference.len() {
+            true => gap_at_maximum,
+            false => below_ref as f64 / n_ref - below_cur as f64 / n_cur,
+        };
         let upper = upper_bounds[j].clamp(lower, maximum);
         // Halves before the difference, so that the whole range of a double has a finite width.
         let half_width = upper / 2.0 - lower / 2.0;
@@ -163,6 +186,12 @@ mod tests {
     use super::super::total;
     use super::*;
 
+    const INSIDE: Outside = Outside {
+        below: 0,
+        above: 0,
+        distance: 0.0,
+    };
+
     #[test]
     fn an_atom_is_exact() {
         // Values 0, 5 and 9 as atoms: 0.3 of the mass goes from 0 to 5 and 0.1 from 5 to 9.
@@ -173,14 +202,22 @@ mod tests {
             9.0_f64.next_down(),
             f64::INFINITY,
         ];
-        let w = wasserstein(&bounds, 0.0, 9.0, &[50, 0, 30, 0, 20], &[20, 0, 50, 0, 30]).unwrap();
+        let w = wasserstein(
+            &bounds,
+            0.0,
+            9.0,
+            &[50, 0, 30, 0, 20],
+            &[20, 0, 50, 0, 30],
+            INSIDE,
+        )
+        .unwrap();
         assert!((w - (0.3 * 5.0 + 0.1 * 4.0)).abs() < 1e-12, "{w}");
     }
 
     #[test]
     fn a_crossing_inside_a_bin_counts_both_triangles() {
         let bounds = [1.0, 2.0, 3.0, f64::INFINITY];
-        let w = wasserstein(&bounds, 0.0, 4.0, &[2, 0, 0, 2], &[1, 2, 0, 1]).unwrap();
+        let w = wasserstein(&bounds, 0.0, 4.0, &[2, 0, 0, 2], &[1, 2, 0, 1], INSIDE).unwrap();
         // |D| is 1/4 at 1, −1/4 at 2 and 3, 0 at the ends.
         assert!((w - (0.125 + 0.125 + 0.25 + 0.125)).abs() < 1e-12, "{w}");
     }
@@ -188,10 +225,13 @@ mod tests {
     #[test]
     fn the_widest_range_does_not_overflow() {
         let bounds = [0.0, f64::INFINITY];
-        let w = wasserstein(&bounds, f64::MIN, f64::MAX, &[1, 0], &[0, 1]).unwrap();
+        let w = wasserstein(&bounds, f64::MIN, f64::MAX, &[1, 0], &[0, 1], INSIDE).unwrap();
         assert!(w.is_finite() && w > 1e307);
-        assert_eq!(wasserstein(&bounds, f64::NAN, 1.0, &[1, 0], &[0, 1]), None);
-        assert_eq!(wasserstein(&[], 0.0, 1.0, &[], &[]), None);
+        assert_eq!(
+            wasserstein(&bounds, f64::NAN, 1.0, &[1, 0], &[0, 1], INSIDE),
+            None
+        );
+        assert_eq!(wasserstein(&[], 0.0, 1.0, &[], &[], INSIDE), None);
     }
 
     #[test]
@@ -212,10 +252,10 @@ mod tests {
             let bounds: Vec<f64> = (1..r.len()).map(|i| i as f64).chain([f64::INFINITY]).collect();
             let max = r.len() as f64;
             let ks = kolmogorov_smirnov(&r, &c);
-            let w = wasserstein(&bounds, 0.0, max, &r, &c);
+            let w = wasserstein(&bounds, 0.0, max, &r, &c, INSIDE);
             prop_assert_eq!(ks.is_some(), total(&r) > 0.0 && total(&c) > 0.0);
             prop_assert_eq!(ks, kolmogorov_smirnov(&c, &r));
-            prop_assert_eq!(w, wasserstein(&bounds, 0.0, max, &c, &r));
+            prop_assert_eq!(w, wasserstein(&bounds, 0.0, max, &c, &r, INSIDE));
             if let (Some(ks), Some(w)) = (ks, w) {
                 prop_assert!((0.0..=1.0).contains(&ks));
                 // The area is at most the largest gap times the range.

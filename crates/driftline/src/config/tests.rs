@@ -276,8 +276,18 @@ fn partial_counts_outlive_the_longest_window() {
         )
     };
     let (config, warnings) = read(&text("")).unwrap();
-    let kept: u64 = config.topics.partials.properties["retention.ms"].parse().unwrap();
-    assert!(kept >= 2 * 28 * 86_400_000 && warnings.warnings() == 0, "{kept} {warnings}");
+    let kept: u64 = config.topics.partials.properties["retention.ms"]
+        .parse()
+        .unwrap();
+    assert!(
+        kept >= 2 * 28 * 86_400_000 && warnings.warnings() == 0,
+        "{kept} {warnings}"
+    );
     let (_, warnings) = read(&text("topics: {partials: {retention: 7d}}\n")).unwrap();
-    assert!(warnings.to_string().contains("shorter than the longest window"), "{warnings}");
+    assert!(
+        warnings
+            .to_string()
+            .contains("shorter than the longest window"),
+        "{warnings}"
+    );
 }

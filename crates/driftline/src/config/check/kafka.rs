@@ -293,11 +293,16 @@ impl Checker<'_> {
     /// retention of its own it holds that twice, and never less than the default.
     pub(super) fn retention(&mut self, config: &mut Config, is_given: bool) {
         let spans = config.models.iter().flat_map(|model| {
-            model.windows.iter().map(|w| w.size + model.pane + model.allowed_lateness)
+            model
+                .windows
+                .iter()
+                .map(|w| w.size + model.pane + model.allowed_lateness)
         });
         let longest = spans.max().unwrap_or_default().as_millis();
         let properties = &mut config.topics.partials.properties;
-        let kept = properties.get(RETENTION).and_then(|text| text.parse::<i128>().ok());
+        let kept = properties
+            .get(RETENTION)
+            .and_then(|text| text.parse::<i128>().ok());
         let longest = i128::try_from(longest).unwrap_or(i128::MAX);
         match kept {
             // A negative retention is for ever.
