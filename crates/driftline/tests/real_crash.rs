@@ -15,13 +15,13 @@ use driftline_telemetry::{Telemetry, TelemetryOptions};
 use support::data::{self, Fare, Fares, fares};
 use support::outcome::{Outcome, replayed};
 use support::service::Service;
-use support::{Scratch, consume, eventually, http, produce};
+use support::{Scratch, consume, eventually, http, produce_slowly};
 
 const PARTITIONS: i32 = 3;
 const EVENTS: u64 = 60_000;
 /// Events of a day later: as many in each partition as the watermark asks for, so that every pane before closes.
 const CLOSERS: u64 = 20 * PARTITIONS as u64;
-const KILLS: u64 = 3;
+const KILLS: u64 = 5;
 
 fn events() -> Vec<Fare> {
     let mut rows = fares(Fares {
@@ -75,11 +75,7 @@ fn killed_again_and_again(path: &Path, events: &[Fare], input: &str) {
         let messages: Vec<Vec<u8>> = chunk.iter().map(|f| f.json().into_bytes()).collect();
         let (topic, count) = (input.to_owned(), chunk.len() as u64);
         // While it is being fed, not before and not after.
-        let feeder = std::thread::spawn(move || {
-            for part in messages.chunks(600) {
-                produce(&topic, PARTITIONS, part.iter().cloned());
-            }
-        });
+        let feeder = std::thread::spawn(move || produce_slowly(&topic, PARTITIONS, &messages));
         if i as u64 == KILLS {
             feeder.join().unwrap();
             let service = Service::start(path, "last");

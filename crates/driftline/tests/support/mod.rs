@@ -116,6 +116,26 @@ pub fn producer() -> Producer {
 /// Sends values in order, the i-th to partition i modulo `partitions`.
 pub fn produce(topic: &str, partitions: i32, values: impl IntoIterator<Item = Vec<u8>>) {
     let producer = producer();
+    send(&producer, topic, partitions, values);
+    producer.flush(WITHIN).unwrap();
+}
+
+/// The same, 300 at a time with pauses in between: a stream that has a middle.
+pub fn produce_slowly(topic: &str, partitions: i32, values: &[Vec<u8>]) {
+    let producer = producer();
+    for part in values.chunks(300) {
+        send(&producer, topic, partitions, part.iter().cloned());
+        producer.flush(WITHIN).unwrap();
+        std::thread::sleep(NAP);
+    }
+}
+
+fn send(
+    producer: &Producer,
+    topic: &str,
+    partitions: i32,
+    values: impl IntoIterator<Item = Vec<u8>>,
+) {
     for (i, value) in (0..partitions).cycle().zip(values) {
         let record = OutRecord {
             topic: topic.to_owned(),
@@ -125,7 +145,6 @@ pub fn produce(topic: &str, partitions: i32, values: impl IntoIterator<Item = Ve
         };
         producer.send(&record, WITHIN).unwrap();
     }
-    producer.flush(WITHIN).unwrap();
 }
 
 /// A record as kcat reads it.
