@@ -11,6 +11,7 @@ use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncod
 use crate::catalogue::{self as c, Metric};
 use crate::collector::{DriftCollector, ProcessCollector};
 use crate::latency::Latencies;
+use crate::model_info::ModelInfo;
 use crate::view::ReadView;
 use crate::{
     Counter, InternalEvent, Latency, LatencyKind, LatencyQuantiles, ReasonCounters, SeriesView,
@@ -22,42 +23,6 @@ pub const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Invariants are an enum of the engine; this bounds a defect there.
 const INVARIANTS_MAX: usize = 64;
-
-/// A model version that this process monitors.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ModelInfo {
-    /// The model's id.
-    pub model: String,
-    /// The version's name.
-    pub version: String,
-    /// The reference's id.
-    pub reference: String,
-    /// Where the reference came from.
-    pub source: String,
-    /// Events in the reference.
-    pub reference_events: u64,
-    /// What kind of model it is, such as `classification`; empty if unknown.
-    pub task: String,
-}
-
-/// Sums over all models and partitions since the process started, for views.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Predictions counted.
-    pub predictions: u64,
-    /// Labels counted.
-    pub labels: u64,
-    /// Events that did not count, late ones among them.
-    pub rejected: u64,
-    /// Messages written to the dead-letter topic.
-    pub dead_letters: u64,
-    /// Events that came after their pane had closed.
-    pub late: u64,
-    /// Invariants that did not hold.
-    pub violations: u64,
-    /// Records between the positions of this process and the ends of its partitions.
-    pub lag_records: u64,
-}
 
 /// Counts, gauges, reports and alerts of one process. Clones share everything.
 ///
