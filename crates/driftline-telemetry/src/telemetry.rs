@@ -10,8 +10,8 @@ use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncod
 
 use crate::catalogue::{self as c, Metric};
 use crate::collector::{DriftCollector, ProcessCollector};
+use crate::info::{ModelInfo, Totals};
 use crate::latency::Latencies;
-use crate::model_info::ModelInfo;
 use crate::view::ReadView;
 use crate::{
     Counter, InternalEvent, Latency, LatencyKind, LatencyQuantiles, ReasonCounters, SeriesView,

@@ -1,4 +1,4 @@
-//! What is known of a monitored model.
+//! What is known of the monitored models, and what has been counted in all.
 
 /// A model version that this process monitors.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
