@@ -9,7 +9,7 @@
 //! | text | wrong type | the text |
 //! | anything else | wrong type | wrong type |
 
-use driftline_event::{Row, Value};
+use driftline_event::{Row, Value, decimal};
 use driftline_sketch::{
     CategoricalProfile, CategoryCode, ColumnProfile, MISSING, MISSING_CODE, ReferenceProfile,
     UNSEEN_CODE, WRONG_TYPE, WRONG_TYPE_CODE, number,
@@ -108,29 +108,8 @@ fn to_number(value: Value) -> f64 {
     }
 }
 
-/// The decimal digits of `value`, without the formatting machinery and without allocating.
-fn decimal(value: i64, buffer: &mut [u8; 20]) -> &str {
-    let mut rest = value.unsigned_abs();
-    let mut at = buffer.len();
-    loop {
-        at -= 1;
-        buffer[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if value < 0 {
-        at -= 1;
-        buffer[at] = b'-';
-    }
-    std::str::from_utf8(&buffer[at..]).unwrap_or("")
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
@@ -143,19 +122,5 @@ mod tests {
         )));
         let forged = to_number(Value::Double(MISSING));
         assert!(forged.is_nan() && !driftline_sketch::is_missing(forged));
-    }
-
-    #[test]
-    fn the_longest_number_fits_its_buffer() {
-        assert_eq!(decimal(i64::MIN, &mut [0; 20]), i64::MIN.to_string());
-        assert_eq!(decimal(i64::MAX, &mut [0; 20]), i64::MAX.to_string());
-    }
-
-    proptest! {
-        #[test]
-        fn decimals_are_the_usual_ones(value: i64) {
-            let mut buffer = [0; 20];
-            prop_assert_eq!(decimal(value, &mut buffer), value.to_string());
-        }
     }
 }

@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 mod alert;
+mod decimal;
 mod drop_reason;
 mod layout;
 mod report;
@@ -14,6 +15,7 @@ mod source;
 mod time;
 
 pub use alert::{AlertEvent, AlertKind, AlertStatus, Evidence, Severity};
+pub use decimal::decimal;
 pub use drop_reason::{DropReason, RejectKind};
 pub use layout::{Catalog, CatalogError, Column, ColumnKind, ColumnRole, Layout, LayoutId};
 pub use report::{

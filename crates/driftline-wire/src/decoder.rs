@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use driftline_event::{Catalog, DropReason, Row, TextRange, Timestamp, Value};
+use driftline_event::{Catalog, DropReason, Row, TextRange, Timestamp, Value, decimal};
 
 use crate::avro::SchemaError;
 use crate::limits::Limits;
@@ -13,7 +13,6 @@ use crate::reader::{Format, Reader};
 use crate::reject::{Fault, Reject, SchemaId};
 use crate::sink::{Scalar, Scratch};
 use crate::target::{self, Head, Node};
-use crate::text::decimal;
 use crate::timestamp::Clock;
 
 /// Decodes the predictions of one topic.

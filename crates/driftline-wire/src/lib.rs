@@ -31,7 +31,6 @@ mod reader;
 mod reject;
 mod sink;
 mod target;
-mod text;
 mod texts;
 mod timestamp;
 

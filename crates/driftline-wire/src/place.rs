@@ -7,12 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use driftline_event::{Catalog, ColumnKind, ColumnRole, DropReason, Layout, LayoutId, Row, Value};
+use driftline_event::{
+    Catalog, ColumnKind, ColumnRole, DropReason, Layout, LayoutId, Row, Value, decimal,
+};
 
 use crate::reject::{Fault, Reject};
 use crate::sink::{Entry, Scalar, Scratch};
 use crate::target::{Head, Rest, Role, Target};
-use crate::text::decimal;
 
 /// What a compiled reader gives: values whose names are known, and groups of values that bring their keys.
 #[derive(Clone, Debug, Default)]

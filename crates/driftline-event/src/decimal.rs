@@ -1,7 +1,11 @@
-//! Texts without allocation.
+//! Integers as text, without allocation.
 
 /// Writes `n` in decimal into `buffer`, which every `i64` fits, and returns the digits.
-pub(crate) fn decimal(n: i64, buffer: &mut [u8; 20]) -> &str {
+///
+/// ```
+/// assert_eq!(driftline_event::decimal(-42, &mut [0; 20]), "-42");
+/// ```
+pub fn decimal(n: i64, buffer: &mut [u8; 20]) -> &str {
     let mut rest = n.unsigned_abs();
     let mut at = buffer.len();
     loop {
@@ -22,6 +26,14 @@ pub(crate) fn decimal(n: i64, buffer: &mut [u8; 20]) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn decimals_are_the_usual_ones(value: i64) {
+            let mut buffer = [0; 20];
+            proptest::prop_assert_eq!(decimal(value, &mut buffer), value.to_string());
+        }
+    }
 
     #[test]
     fn writes_the_extremes() {
