@@ -18,11 +18,22 @@ const BAR_WIDTH: usize = 24;
 const BAR_FULL: f64 = 1.0;
 const ALERTS_SHOWN: usize = 6;
 
+/// How the view shows what happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    /// A picture that is drawn anew, on a terminal.
+    Picture,
+    /// A line per alert, elsewhere.
+    Lines,
+    /// Nothing, where not even errors are logged (`--quiet`).
+    Silent,
+}
+
 /// Draws on a terminal; elsewhere it writes a line per alert.
 #[derive(Debug)]
 pub(super) struct View {
     term: Term,
-    is_live: bool,
+    style: Style,
     lines: usize,
     due: Instant,
     window: &'static str,
@@ -34,10 +45,14 @@ impl View {
     /// A view of the windows named `window`.
     pub(super) fn new(window: &'static str, threshold: f64) -> Self {
         let term = Term::stderr();
-        let is_live = term.is_term();
+        let style = match (tracing::enabled!(tracing::Level::ERROR), term.is_term()) {
+            (false, _) => Style::Silent,
+            (true, true) => Style::Picture,
+            (true, false) => Style::Lines,
+        };
         Self {
             term,
-            is_live,
+            style,
             lines: 0,
             due: Instant::now(),
             window,
@@ -48,7 +63,7 @@ impl View {
 
     /// Says where the page is, where nothing is drawn.
     pub(super) fn announce(&self, address: &str) {
-        if !self.is_live {
+        if self.style == Style::Lines {
             let _ = self
                 .term
                 .write_line(&format!("page: {address}   metrics: {address}metrics"));
@@ -58,7 +73,7 @@ impl View {
     /// Shows an alert.
     pub(super) fn alert(&mut self, alert: &AlertEvent) {
         self.alerts.push(alert.clone());
-        if !self.is_live {
+        if self.style == Style::Lines {
             let _ = self.term.write_line(&alert_line(alert));
         }
     }
@@ -73,7 +88,7 @@ impl View {
         sent: &Sent,
         address: &str,
     ) -> io::Result<()> {
-        if !self.is_live || Instant::now() < self.due {
+        if self.style != Style::Picture || Instant::now() < self.due {
             return Ok(());
         }
         self.due = Instant::now() + EVERY;
