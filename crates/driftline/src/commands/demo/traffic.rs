@@ -200,13 +200,8 @@ fn encode_prediction(
 ) -> String {
     let id = stream.text("id");
     let label = stream.text("pred");
-    let columns = stream.reader.columns();
-    let feature = |(name, cell): (&'static str, Cell)| (name, stream.value(cell));
-    let features: Vec<(&str, FeatureValue<'_>)> = super::FEATURES
-        .iter()
-        .map(|name| feature((name, stream.cell(name))))
-        .collect();
-    debug_assert!(columns.len() > features.len());
+    let feature = |name: &&'static str| (*name, stream.value(stream.cell(name)));
+    let features: Vec<(&str, FeatureValue<'_>)> = super::FEATURES.iter().map(feature).collect();
     let score = match stream.cell("score") {
         Cell::Double(x) => Some(x),
         _ => None,
