@@ -108,9 +108,11 @@ fn an_aborted_flush_leaves_nothing_and_is_done_again() {
         ..Echo::to(&format!("{prefix}.out"))
     };
     let worker = Running::start(&brokers(), options(&prefix, "0"), stage);
-    eventually("all are committed", || {
+    // How many were in the spoilt flush depends on when it was due, so only the end is waited for.
+    eventually("all are read again after the abort", || {
         let counts = worker.progress.counts();
-        counts.aborts == 1 && counts.commits >= 1 && counts.messages >= 800
+        let partitions = worker.progress.partitions();
+        counts.aborts == 1 && counts.commits >= 1 && partitions.values().all(|p| p.position == 400)
     });
     worker.stop().0.unwrap();
     assert_exactly(output(&prefix, 1, READ_COMMITTED), 400);
