@@ -108,11 +108,9 @@ fn an_aborted_flush_leaves_nothing_and_is_done_again() {
         ..Echo::to(&format!("{prefix}.out"))
     };
     let worker = Running::start(&brokers(), options(&prefix, "0"), stage);
-    // How many were in the spoilt flush depends on when it was due, so only the end is waited for.
-    eventually("all are read again after the abort", || {
-        let counts = worker.progress.counts();
-        let partitions = worker.progress.partitions();
-        counts.aborts == 1 && counts.commits >= 1 && partitions.values().all(|p| p.position == 400)
+    // Which flush is spoilt, and how many records it has, depends on when it is due: only the end is certain.
+    eventually("all are committed", || {
+        worker.progress.counts().aborts >= 1 && output(&prefix, 1, READ_COMMITTED).len() >= 400
     });
     worker.stop().0.unwrap();
     assert_exactly(output(&prefix, 1, READ_COMMITTED), 400);
