@@ -9,10 +9,10 @@ use driftline_event::{DropReason, SourcePartition};
 use driftline_kafka::{Assignment, Flow, Message, Stage, StageError, StageFlush, StartAt};
 use driftline_telemetry::{ReasonCounters, Stream, Telemetry};
 use driftline_wire::dead_letter::FailedStage;
-use driftline_wire::{LabelDecoder, LabelRow, Reject};
+use driftline_wire::{LabelDecoder, LabelRow};
 
 use super::letters::{self, Letters};
-use super::schemas::{Lookup, Schemas};
+use super::schemas::{DecodeFailure, Schemas};
 
 /// The model under which labels count that name none, or one that is not monitored.
 const UNNAMED: &str = "";
@@ -86,40 +86,19 @@ impl Stage for LabelStage {
     }
 
     fn message(&mut self, message: &Message<'_>) -> Flow {
-        let mut reject = (
-            DropReason::UnknownSchema,
-            String::from("its schema cannot be used"),
-        );
-        for _ in 0..2 {
+        let decoded = self.schemas.decode(&mut self.decoder, |decoder| {
             let headers = letters::headers(message);
-            let decoded = self
-                .decoder
-                .decode_label(message.payload, headers, message.timestamp);
-            let id = match decoded {
-                Ok(label) => {
-                    self.count(&label);
-                    self.positions
-                        .insert(message.source.clone(), message.offset + 1);
-                    return Flow::Continue;
-                }
-                Err(Reject::Drop(reason, detail)) => {
-                    reject = (reason, detail);
-                    break;
-                }
-                Err(Reject::NeedSchema(id)) => id,
-            };
-            let added = match self.schemas.find(id) {
-                Lookup::Found(text) => self.decoder.add_schema(id, &text),
-                Lookup::Unknown(why) => self.decoder.refuse_schema(id, &why),
-                Lookup::Later(after) => return Flow::RetryAfter(after),
-            };
-            if let Err(error) = added {
-                tracing::warn!(%id, %error, "a schema cannot be used; its messages are dead letters");
+            decoder.decode_label(message.payload, headers, message.timestamp)
+        });
+        match decoded {
+            Ok(label) => self.count(&label),
+            Err(DecodeFailure::Drop(reason, detail)) => {
+                self.dropped.push(reason);
+                self.letters
+                    .push(message, reason, &detail, FailedStage::Decode);
             }
+            Err(DecodeFailure::Later(after)) => return Flow::RetryAfter(after),
         }
-        self.dropped.push(reject.0);
-        self.letters
-            .push(message, reject.0, &reject.1, FailedStage::Decode);
         self.positions
             .insert(message.source.clone(), message.offset + 1);
         Flow::Continue

@@ -12,12 +12,12 @@ use driftline_kafka::{
 use driftline_telemetry::{
     Counter, Latency, LatencyKind, ReasonCounters, Stage as StageLabel, Stream, Telemetry,
 };
+use driftline_wire::Decoder;
 use driftline_wire::dead_letter::FailedStage;
-use driftline_wire::{Decoder, Reject};
 
 use super::Finish;
 use super::letters::{self, Letters};
-use super::schemas::{Lookup, Schemas};
+use super::schemas::{DecodeFailure, Schemas};
 
 /// What an [`ObserveStage`] works with.
 #[derive(Debug)]
@@ -140,35 +140,13 @@ impl ObserveStage {
         Some(self.last_source)
     }
 
-    /// Decodes into `self.row`; a schema that is not known yet is looked up once.
+    /// Decodes into `self.row`.
     fn decode(&mut self, message: &Message<'_>) -> Result<(), DecodeFailure> {
-        for _ in 0..2 {
-            let decoded = self.parts.decoder.decode_prediction(
-                message.payload,
-                letters::headers(message),
-                message.timestamp,
-                &mut self.row,
-            );
-            let id = match decoded {
-                Ok(()) => return Ok(()),
-                Err(Reject::Drop(reason, detail)) => {
-                    return Err(DecodeFailure::Drop(reason, detail));
-                }
-                Err(Reject::NeedSchema(id)) => id,
-            };
-            let added = match self.parts.schemas.find(id) {
-                Lookup::Found(text) => self.parts.decoder.add_schema(id, &text),
-                Lookup::Unknown(why) => self.parts.decoder.refuse_schema(id, &why),
-                Lookup::Later(after) => return Err(DecodeFailure::Later(after)),
-            };
-            if let Err(error) = added {
-                tracing::warn!(%id, %error, "a schema cannot be used; its messages are dead letters");
-            }
-        }
-        Err(DecodeFailure::Drop(
-            DropReason::UnknownSchema,
-            "its schema cannot be used".to_owned(),
-        ))
+        let (parts, row) = (&mut self.parts, &mut self.row);
+        parts.schemas.decode(&mut parts.decoder, |decoder| {
+            let headers = letters::headers(message);
+            decoder.decode_prediction(message.payload, headers, message.timestamp, row)
+        })
     }
 
     fn reject(
@@ -232,11 +210,6 @@ impl ObserveStage {
             tracing::warn!(model, %field, rows, "more segment values than segments_per_field_max");
         }
     }
-}
-
-enum DecodeFailure {
-    Drop(DropReason, String),
-    Later(Duration),
 }
 
 impl Stage for ObserveStage {
