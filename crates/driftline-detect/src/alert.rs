@@ -100,6 +100,9 @@ impl Subject<'_> {
             started_at,
             evaluated_at: self.window.end,
             ended_at,
+            onset: None,
+            effect: None,
+            incident: None,
             summary: self.summary(status),
         }
     }

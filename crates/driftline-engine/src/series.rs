@@ -164,6 +164,7 @@ impl Judge<'_> {
             mean,
             standard_deviation,
             evidence,
+            decision: None,
         }));
         out.append(&mut alerts);
     }

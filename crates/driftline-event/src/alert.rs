@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{SeriesKey, Statistic, Timestamp, WindowSpan};
+use crate::{Effect, SeriesKey, Statistic, Timestamp, WindowSpan};
 
 /// What an alert is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -120,6 +120,15 @@ pub struct AlertEvent {
     /// When it was resolved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+    /// Since when the values are different, where the rule can tell; at or before `started_at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub onset: Option<Timestamp>,
+    /// How far what moved has moved, where the rule can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Effect>,
+    /// Shared by all alerts that one alarm of the model's false-alarm budget raised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<String>,
     /// One sentence for people.
     pub summary: String,
 }

@@ -11,6 +11,7 @@ mod drop_reason;
 mod layout;
 mod report;
 mod row;
+mod season;
 mod source;
 mod time;
 
@@ -19,9 +20,10 @@ pub use decimal::decimal;
 pub use drop_reason::{DropReason, RejectKind};
 pub use layout::{Catalog, CatalogError, Column, ColumnKind, ColumnRole, Layout, LayoutId};
 pub use report::{
-    Comparison, Quality, SampleSize, SeriesKey, SeriesState, Statistic, StatisticValue,
-    WindowReport, WindowSpan,
+    Comparison, Decision, Effect, Quality, SampleSize, SeriesKey, SeriesState, Statistic,
+    StatisticValue, Verdict, WindowReport, WindowSpan,
 };
 pub use row::{Row, TextRange, Value};
+pub use season::Season;
 pub use source::{OffsetRange, SourcePartition};
 pub use time::{ParseTimestampError, Timestamp};

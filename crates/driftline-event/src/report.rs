@@ -43,6 +43,8 @@ statistics! {
     TotalVariation = "total_variation";
     /// Pearson's chi-square statistic of homogeneity, 0 upwards.
     ChiSquare = "chi_square";
+    /// Squared maximum mean discrepancy over random Fourier features, 0 to 1; embeddings only.
+    Mmd = "mmd";
     /// Share of events in which the column is missing, 0 to 1.
     MissingRatio = "missing_ratio";
     /// Share of events whose value cannot be used: NaN, infinite or of the wrong type, 0 to 1.
@@ -51,6 +53,11 @@ statistics! {
     OutOfRangeRatio = "out_of_range_ratio";
     /// Share of valid values that the reference has never seen, 0 to 1; categorical columns only.
     UnseenRatio = "unseen_ratio";
+    /// Natural logarithm of the indicator bank's weighted evidence that the distribution moved. Not a statistic
+    /// of the window: it accumulates since the bank was last reset.
+    Bank = "bank";
+    /// The same for missing, invalid, out-of-range and unseen values.
+    BankQuality = "bank_quality";
 }
 
 impl Statistic {
@@ -58,8 +65,23 @@ impl Statistic {
     pub const fn is_quality(self) -> bool {
         matches!(
             self,
-            Self::MissingRatio | Self::InvalidRatio | Self::OutOfRangeRatio | Self::UnseenRatio
+            Self::MissingRatio
+                | Self::InvalidRatio
+                | Self::OutOfRangeRatio
+                | Self::UnseenRatio
+                | Self::BankQuality
         )
+    }
+
+    /// The statistics that a threshold rule can be put on.
+    pub fn threshold_rules() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|s| !s.is_evidence())
+    }
+
+    /// Whether it is the evidence of the indicator bank, which no threshold rule can be put on: the
+    /// false-alarm budget is its threshold.
+    pub const fn is_evidence(self) -> bool {
+        matches!(self, Self::Bank | Self::BankQuality)
     }
 }
 
@@ -187,6 +209,53 @@ pub struct Comparison {
     pub exceeded: bool,
 }
 
+/// How far one indicator moved: a share of values, in the reference and since the onset.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Effect {
+    /// Which values, in words: `temp ≤ 41.0`, `carrier = UA`, `missing`.
+    pub indicator: String,
+    /// Their share in the reference, 0 to 1.
+    pub reference: f64,
+    /// Their share since the onset, 0 to 1.
+    pub current: f64,
+    /// The lower end of the interval of `current`, valid at any time and for any onset.
+    pub lower: f64,
+    /// The upper end of the same.
+    pub upper: f64,
+    /// Cohen's h between the two shares; positive when the share grew. 0.2 is called small, 0.5 medium.
+    pub h: f64,
+    /// The |h| that is tolerated without evidence accumulating.
+    pub tolerance: f64,
+}
+
+/// What the indicator bank holds about one side of a series: its shape or its data quality.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Stable, warning or drifted; what the bank says without regard to other rules.
+    pub state: SeriesState,
+    /// Natural logarithm of the weighted evidence.
+    pub evidence: f64,
+    /// Since when the values are different; only while in warning or drifted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub onset: Option<Timestamp>,
+    /// The indicator with most evidence; only while in warning or drifted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Effect>,
+}
+
+/// What the default decision rule says about one series at a window's close.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Natural logarithm of the evidence at which the model's alarm is raised.
+    pub threshold: f64,
+    /// Whether tolerances come from a calibration; without one they are wider.
+    pub calibrated: bool,
+    /// About the distribution of valid values.
+    pub shape: Verdict,
+    /// About missing, invalid, out-of-range and unseen values.
+    pub quality: Verdict,
+}
+
 /// What one closed window says about one series.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WindowReport {
@@ -215,6 +284,9 @@ pub struct WindowReport {
     pub state: SeriesState,
     /// Every rule that looked at this window.
     pub evidence: Vec<Comparison>,
+    /// What the indicator bank says; absent where it does not judge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
 }
 
 impl WindowReport {

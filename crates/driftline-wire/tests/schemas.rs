@@ -4,7 +4,7 @@
 use apache_avro::Schema;
 use apache_avro::schema_compatibility::SchemaCompatibility;
 use driftline_event::{
-    AlertEvent, AlertKind, AlertStatus, ColumnRole, Evidence, SeriesKey, Severity, Statistic,
+    AlertEvent, AlertKind, AlertStatus, ColumnRole, Effect, Evidence, SeriesKey, Severity, Statistic,
     Timestamp, WindowSpan,
 };
 use driftline_wire::cloudevents::{self, ALERT_SCHEMA, RETRAIN_REQUEST_SCHEMA};
@@ -78,6 +78,17 @@ fn event(status: AlertStatus) -> AlertEvent {
         started_at: at,
         evaluated_at: at,
         ended_at: (status == AlertStatus::Resolved).then_some(at),
+        onset: Some(at),
+        effect: Some(Effect {
+            indicator: "distance ≤ 500".into(),
+            reference: 0.5,
+            current: 0.6,
+            lower: 0.55,
+            upper: 0.65,
+            h: 0.2,
+            tolerance: 0.1,
+        }),
+        incident: Some("i1".into()),
         summary: "distance drifted".into(),
     }
 }

@@ -69,6 +69,7 @@ pub fn report(series: SeriesKey, window: &str, value: f64) -> WindowReport {
             rule(Statistic::Psi, value, 0.2),
             rule(Statistic::MissingRatio, 0.01, 0.1),
         ],
+        decision: None,
         series,
     }
 }
@@ -93,6 +94,9 @@ pub fn alert(series: SeriesKey, status: AlertStatus) -> AlertEvent {
         started_at: window.end,
         evaluated_at: window.end,
         ended_at: None,
+        onset: None,
+        effect: None,
+        incident: None,
         summary: format!("{} drifted: psi 0.310 is at or above 0.200", series.feature),
         window,
         series,

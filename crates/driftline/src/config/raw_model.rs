@@ -163,7 +163,7 @@ impl JsonSchema for StatisticName {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let names: Vec<&str> = Statistic::ALL.iter().map(|s| s.as_str()).collect();
+        let names: Vec<&str> = Statistic::threshold_rules().map(Statistic::as_str).collect();
         json_schema!({ "type": "string", "enum": names })
     }
 }

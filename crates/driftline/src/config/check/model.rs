@@ -274,12 +274,12 @@ impl Checker<'_> {
     }
 
     fn statistic(&mut self, name: Option<String>, path: &str) -> Statistic {
-        let known: Vec<&str> = Statistic::ALL.iter().map(|s| s.as_str()).collect();
+        let known: Vec<&str> = Statistic::threshold_rules().map(Statistic::as_str).collect();
         let Some(name) = name else {
             self.required::<String>(None, path, &format!("one of {}", known.join(", ")));
             return Statistic::Psi;
         };
-        let found = Statistic::ALL.iter().copied().find(|s| s.as_str() == name);
+        let found = Statistic::threshold_rules().find(|s| s.as_str() == name);
         found.unwrap_or_else(|| {
             self.error(
                 path,
