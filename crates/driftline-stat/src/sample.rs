@@ -34,7 +34,7 @@ pub use test::{Test, TestError, TestResult};
 /// Runs one test on two numeric samples, in any order of their values.
 ///
 /// # Errors
-/// If a sample is empty, holds a NaN or an infinity, or does not meet what the test asks for.
+/// If a sample is empty or holds a NaN, or does not meet what the test asks for.
 pub fn numeric(test: Test, reference: &[f64], current: &[f64]) -> Result<TestResult, TestError> {
     NumericPair::new(reference, current)?.run(test)
 }

@@ -71,6 +71,26 @@ impl Spec {
                 if first < 0.45 { 0.0 } else { second }
             }
             "constant" => 1.0,
+            "few" => (unit(draw()) * 3.0).floor(),
+            "rounded" => {
+                let sum = unit(draw()) + unit(draw()) + unit(draw()) + unit(draw());
+                ((sum - 2.0) * 8.0).floor() / 8.0
+            }
+            "cubed" => {
+                let base = unit(draw()) + 2.0_f64.powi(-33);
+                1.0 / (base * base * base)
+            }
+            "spiked" => match (unit(draw()), unit(draw())) {
+                (first, _) if first < 0.3 => 0.25,
+                (first, _) if first < 0.5 => 0.75,
+                (_, second) => second,
+            },
+            "infinite" => match (unit(draw()), unit(draw())) {
+                (first, _) if first < 0.1 => f64::INFINITY,
+                (first, _) if first > 0.95 => f64::NEG_INFINITY,
+                (_, second) => second,
+            },
+            "nan" => f64::NAN,
             other => panic!("unknown shape {other}"),
         };
         (0..self.n)
@@ -87,7 +107,18 @@ fn is_close(actual: f64, expected: f64, relative: f64, absolute: f64) -> bool {
     (actual - expected).abs() <= relative * expected.abs() + absolute
 }
 
-fn differs(expected: &Expected, actual: TestResult) -> bool {
+/// P-values agree to 1e-6 of themselves. Two have a rounding noise that is larger when they are tiny: scipy takes the
+/// limiting Cramér–von Mises law's tail as one minus its (truncated) distribution function, and astropy's Kuiper
+/// statistic of one is a rounding below one.
+fn p_value_noise(test: &str) -> f64 {
+    match test {
+        "cramer_von_mises" => 1e-14,
+        "kuiper" => 1e-100,
+        _ => 0.0,
+    }
+}
+
+fn differs(test: &str, expected: &Expected, actual: TestResult) -> bool {
     let Expected(statistic, p_value, method) = expected;
     let statistic_agrees = match statistic {
         Statistic::Number(value) => is_close(actual.statistic, *value, 1e-9, 1e-12),
@@ -95,7 +126,7 @@ fn differs(expected: &Expected, actual: TestResult) -> bool {
     };
     let p_agrees = match (p_value, actual.p_value) {
         (None, None) => true,
-        (Some(expected), Some(actual)) => is_close(actual, *expected, 1e-9, 1e-13),
+        (Some(expected), Some(actual)) => is_close(actual, *expected, 1e-6, p_value_noise(test)),
         _ => false,
     };
     !(statistic_agrees && p_agrees && actual.method == method)
@@ -110,7 +141,7 @@ fn check(
     for (name, expected) in results {
         let actual = run(name.parse().unwrap());
         match (expected, actual) {
-            (Some(expected), Ok(actual)) if !differs(expected, actual) => {}
+            (Some(expected), Ok(actual)) if !differs(name, expected, actual) => {}
             (None, Err(_)) => {}
             (expected, actual) => wrong.push(format!("{case} {name}: {expected:?} but {actual:?}")),
         }
@@ -122,9 +153,11 @@ fn check(
 fn numeric_tests_agree_with_scipy() {
     let mut wrong = Vec::new();
     for case in &golden().numeric {
-        let pair = NumericPair::new(&case.reference.values(), &case.current.values()).unwrap();
+        let pair = NumericPair::new(&case.reference.values(), &case.current.values());
         let name = format!("{:?} {:?}", case.reference, case.current);
-        wrong.extend(check(&name, &case.results, |test| pair.run(test)));
+        wrong.extend(check(&name, &case.results, |test| {
+            pair.as_ref().map_err(|e| *e)?.run(test)
+        }));
     }
     assert!(
         wrong.is_empty(),

@@ -85,13 +85,38 @@ proptest! {
 fn what_is_not_a_sample_is_an_error() {
     for &test in Test::ALL {
         assert_eq!(numeric(test, &[], &[1.0]), Err(TestError::Empty));
-        assert_eq!(
-            numeric(test, &[1.0], &[f64::NAN]),
-            Err(TestError::NotFinite)
-        );
-        assert_eq!(
-            numeric(test, &[f64::INFINITY], &[1.0]),
-            Err(TestError::NotFinite)
-        );
+        assert_eq!(numeric(test, &[1.0], &[]), Err(TestError::Empty));
+        let nan = numeric(test, &[1.0], &[f64::NAN]);
+        assert_eq!(nan, Err(TestError::NotANumber));
+    }
+}
+
+#[test]
+fn infinities_have_an_order_and_no_distance() {
+    let wild = [
+        f64::NEG_INFINITY,
+        1.0,
+        2.0,
+        3.0,
+        f64::INFINITY,
+        f64::INFINITY,
+    ];
+    let tame = [1.0, 2.0, 3.0, 4.0, 5.0];
+    for &test in Test::ALL {
+        match (test, numeric(test, &wild, &tame)) {
+            (Test::WelchT | Test::EppsSingleton | Test::Wasserstein | Test::Energy, result) => {
+                assert_eq!(result, Err(TestError::NotFinite), "{test}");
+            }
+            (Test::FisherExact | Test::ZTest, result) => {
+                assert_eq!(result, Err(TestError::NotBinary), "{test}");
+            }
+            (_, result) => assert!(result.unwrap().statistic.is_finite(), "{test}"),
+        }
+    }
+    let only = [f64::NEG_INFINITY, f64::INFINITY];
+    for &test in Test::ALL {
+        if let Ok(result) = numeric(test, &only, &only) {
+            assert!(!result.statistic.is_nan(), "{test} {result:?}");
+        }
     }
 }

@@ -5,6 +5,8 @@ Made with Python 3.11, scipy 1.17.1, numpy 2.4.6, astropy 8.0.2:
     python3 -m venv venv && venv/bin/pip install scipy==1.17.1 numpy==2.4.6 astropy==8.0.2
     venv/bin/python tests/golden/two_sample/make.py
 
+or `cargo xtask golden two_sample`.
+
 Samples are given by a generator rather than by their values, so that the file stays small. Its steps are exact in
 IEEE doubles, so that the reader in Rust (crates/driftline-stat/tests/golden.rs) makes the same bits.
 """
@@ -56,6 +58,21 @@ def make(spec):
             base = 0.0 if first < 0.45 else second
         elif shape == "constant":
             base = 1.0
+        elif shape == "few":
+            base = math.floor(unit() * 3.0)
+        elif shape == "rounded":
+            base = math.floor((unit() + unit() + unit() + unit() - 2.0) * 8.0) / 8.0
+        elif shape == "cubed":
+            base = unit() + 2.0**-33
+            base = 1.0 / (base * base * base)
+        elif shape == "spiked":
+            first, second = unit(), unit()
+            base = 0.25 if first < 0.3 else 0.75 if first < 0.5 else second
+        elif shape == "infinite":
+            first, second = unit(), unit()
+            base = math.inf if first < 0.1 else -math.inf if first > 0.95 else second
+        elif shape == "nan":
+            base = math.nan
         values.append(float(base * scale + shift))
     return np.array(values)
 
@@ -107,6 +124,30 @@ def attempt(function):
     return [float(statistic), float(p), method]
 
 
+def distance(function, x, y):
+    found = attempt(lambda: (function(x, y), 0.0, "none"))
+    return found and [found[0], None, "none"]
+
+
+def epps_singleton_is_sound(x, y):
+    """Whether scipy inverts the covariance and not its rounding errors.
+
+    With few distinct values the covariance is singular. scipy's pseudo-inverse keeps eigenvalues above 9e-16 of the
+    largest, which rounding errors can be; then its statistic is noise, as is the rank that it takes for the degrees of
+    freedom.
+    """
+    n, m = len(x), len(y)
+    sigma = stats.iqr(np.concatenate([x, y])) / 2
+    waves = lambda v: np.concatenate([f(np.reshape([0.4, 0.8], (-1, 1)) / sigma * v) for f in (np.cos, np.sin)])
+    covariance = (n + m) / n * np.cov(waves(x), bias=True) + (n + m) / m * np.cov(waves(y), bias=True)
+    values = np.linalg.eigvalsh(covariance)
+    kept = np.linalg.matrix_rank(np.linalg.pinv(covariance))
+    inverted = np.sum(values > 1e-18 * values.max())
+    sound = np.sum(values > 1e-12 * values.max())
+    return values.max() >= 1e-24 and kept == sound and (sound == 4 or inverted >= sound) and not (
+        (np.abs(values) > 4e-16 * values.max()) & (values < 1e-12 * values.max())).any()
+
+
 def kuiper(x, y):
     """astropy's, with its p-value kept a probability.
 
@@ -138,17 +179,22 @@ def numeric(x, y):
         "mann_whitney": attempt(lambda: pair(stats.mannwhitneyu(x, y), mw_method)),
         "welch_t": attempt(lambda: pair(stats.ttest_ind(x, y, equal_var=False), "asymptotic")),
         "epps_singleton": attempt(lambda: pair(stats.epps_singleton_2samp(x, y), "asymptotic")),
-        "wasserstein": [float(stats.wasserstein_distance(x, y)), None, "none"],
-        "energy": [float(stats.energy_distance(x, y)), None, "none"],
+        "wasserstein": distance(stats.wasserstein_distance, x, y),
+        "energy": distance(stats.energy_distance, x, y),
     }
+    if np.isnan(x).any() or np.isnan(y).any():
+        # scipy sorts a NaN like a number here and gives a statistic.
+        out["anderson_darling"] = None
+    if not (len(x) and len(y) and np.isfinite(x).all() and np.isfinite(y).all()):
+        # The rest is numpy's by our own definition, and has no say on infinities.
+        return out
     edges = np.unique(np.quantile(x, [i / 10 for i in range(1, 10)]))
     count = lambda v: np.bincount(np.searchsorted(edges, v, side="right"), minlength=len(edges) + 1)
     ref, cur = count(x), count(y)
     out |= share_distances(ref, cur)
     out |= {k: v for k, v in contingency(ref, cur).items() if k in ("chi_square", "g_test")}
     distinct = np.unique(np.concatenate([x, y]))
-    if len(distinct) < 5:
-        # The covariance is singular by construction, and scipy's pseudo-inverse inverts its rounding errors.
+    if out["epps_singleton"] and not epps_singleton_is_sound(x, y):
         del out["epps_singleton"]
     if len(distinct) == 2:
         counts = [[int(np.sum(v == d)) for d in distinct] for v in (x, y)]
@@ -185,6 +231,37 @@ def numeric_cases():
         yield spec("bell", n, seed), spec("bell", m, seed + 1, 1.0, shift)
 
 
+    # Ties, atoms, very heavy tails and extreme units at every kind of size.
+    # (Beyond 1e77 Welch's degrees of freedom overflow in scipy, which then takes one.)
+    for n, m in [(2, 9), (6, 6), (9, 9), (15, 20), (20, 21), (33, 48), (64, 50), (128, 96), (750, 1000), (3000, 1200)]:
+        for shape, scale, shift in [("few", 1.0, 0.0), ("few", 1.0, 1.0), ("rounded", 1.0, 0.125), ("cubed", 1.0, 0.0),
+                                    ("cubed", 3.0, 1.0), ("spiked", 1.0, 0.0), ("spiked", 1.0, 0.25), ("bell", 1e70, 0.0),
+                                    ("bell", 1e-70, 0.0), ("infinite", 1.0, 0.0), ("infinite", 1.0, 0.3)]:
+            seed += 2
+            base_scale = scale if scale in (1e70, 1e-70) else 1.0
+            yield spec(shape, n, seed, base_scale), spec(shape, m, seed + 1, scale, shift)
+    # A different shape on each side.
+    for n, m in [(12, 25), (70, 31), (400, 1000)]:
+        for left, right in [("bell", "heavy"), ("uniform", "integers"), ("binary", "few"), ("zero_inflated", "uniform"),
+                            ("constant", "binary"), ("constant", "infinite"), ("cubed", "bell"), ("rounded", "bell")]:
+            seed += 2
+            yield spec(left, n, seed), spec(right, m, seed + 1)
+    # Sizes up to 100,000, each limit of the exact laws from both sides, and the most unequal sizes there are.
+    for n, m, shape, shift in [(1, 100000, "bell", 0.0), (100000, 1, "bell", 2.5), (100000, 9, "heavy", 0.0),
+                               (9, 100000, "integers", 1.0), (100000, 100, "uniform", 0.1), (100, 100000, "infinite", 0.0),
+                               (100000, 5000, "cubed", 0.0), (100000, 99999, "bell", 0.005), (100000, 100000, "few", 0.0),
+                               (100000, 100000, "bell", 0.0), (10000, 10000, "bell", 0.02), (10000, 9999, "bell", 0.02),
+                               (10000, 9973, "zero_inflated", 0.0), (10001, 10001, "bell", 0.05), (10000, 1, "bell", 0.0),
+                               (10000, 16, "spiked", 0.25), (8, 300, "bell", 0.5), (9, 300, "bell", 0.5)]:
+        seed += 2
+        yield spec(shape, n, seed), spec(shape, m, seed + 1, 1.0, shift)
+    # Nothing to test.
+    for n, m in [(0, 0), (0, 5), (5, 0), (0, 100000)]:
+        yield spec("bell", n, 1), spec("bell", m, 2)
+    for left, right in [("nan", "bell"), ("bell", "nan"), ("nan", "nan")]:
+        yield spec(left, 9, 1), spec(right, 9, 2)
+
+
 def tables():
     yield [["a", 5], ["b", 5]], [["a", 5], ["b", 5]]
     yield [["no", 90], ["yes", 10]], [["no", 70], ["yes", 30]]
@@ -203,6 +280,16 @@ def tables():
     for size in (4, 12, 40, 300):
         yield ([[f"c{i:03}", next(source) % 200] for i in range(size)],
                [[f"c{i:03}", next(source) % 150] for i in range(size)])
+    # Two categories of any share at sizes up to 100,000, and a few to many of very unequal share.
+    for n, m in [(1, 1), (3, 4), (10, 10), (25, 60), (100, 100), (1000, 300), (5000, 100000), (100000, 100000)]:
+        for share in (2, 30, 50):
+            side = lambda size: [["no", size - size * share // 100 - next(source) % (size // 20 + 1)],
+                                 ["yes", size * share // 100 + 1 + next(source) % (size // 20 + 1)]]
+            yield side(n), side(m)
+    for size in (3, 5, 20, 90):
+        side = lambda scale: [[f"c{i:03}", next(source) % (scale // (i + 1) + 1)] for i in range(size)]
+        for scale in (50, 3000, 100000):
+            yield side(scale), side(scale * 2)
 
 
 def main():

@@ -14,8 +14,8 @@ use crate::distribution::{chi_square_upper_tail, student_two_tails};
 /// **Reference implementation.** `scipy.stats.ttest_ind(.., equal_var=False)`. **Source.** Welch 1947.
 ///
 /// # Errors
-/// [`TestError::TooFew`] below two values a side, [`TestError::Constant`] if neither side varies,
-/// [`TestError::Overflow`] if a variance is beyond the range of a double.
+/// [`TestError::TooFew`] below two values a side, [`TestError::NotFinite`] if one is infinite,
+/// [`TestError::Constant`] if neither side varies, [`TestError::Overflow`] if a variance is beyond the range of a double.
 ///
 /// ```
 /// use driftline_stat::sample::{NumericPair, moment};
@@ -31,6 +31,7 @@ pub fn welch_t(pair: &NumericPair) -> Result<TestResult, TestError> {
     if n.min(m) < 2 {
         return Err(TestError::TooFew(2));
     }
+    pair.require_finite()?;
     let (mean_ref, variance_ref) = mean_and_variance(&pair.reference);
     let (mean_cur, variance_cur) = mean_and_variance(&pair.current);
     let (error_ref, error_cur) = (variance_ref / n as f64, variance_cur / m as f64);
@@ -94,7 +95,8 @@ const VARIANCE_MIN: f64 = 1e-24;
 /// **Source.** Epps and Singleton 1986; Goerg and Kaiser 2009.
 ///
 /// # Errors
-/// [`TestError::TooFew`] below five values a side, [`TestError::Constant`] if the interquartile range or both
+/// [`TestError::TooFew`] below five values a side, [`TestError::NotFinite`] if one is infinite,
+/// [`TestError::Constant`] if the interquartile range or both
 /// variances are zero, [`TestError::Overflow`] if it is beyond the range of a double.
 ///
 /// ```
@@ -109,6 +111,7 @@ pub fn epps_singleton(pair: &NumericPair) -> Result<TestResult, TestError> {
     if n.min(m) < 5 {
         return Err(TestError::TooFew(5));
     }
+    pair.require_finite()?;
     let mut pooled = [pair.reference.as_slice(), pair.current.as_slice()].concat();
     pooled.sort_unstable_by(f64::total_cmp);
     let scale = (quantile(&pooled, 0.75) - quantile(&pooled, 0.25)) / 2.0;

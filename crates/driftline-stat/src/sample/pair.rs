@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::contingency::Table;
 use super::{Test, TestError, TestResult, contingency, empirical, moment, rank, share, transport};
 
-/// Two numeric samples in ascending order.
+/// Two numeric samples in ascending order. Infinities are values beyond all others.
 #[derive(Clone, Debug)]
 pub struct NumericPair {
     pub(super) reference: Vec<f64>,
@@ -23,7 +23,7 @@ impl NumericPair {
     /// Sorts both samples.
     ///
     /// # Errors
-    /// [`TestError::Empty`] or [`TestError::NotFinite`].
+    /// [`TestError::Empty`] or [`TestError::NotANumber`].
     pub fn new(reference: &[f64], current: &[f64]) -> Result<Self, TestError> {
         Ok(Self {
             reference: sorted(reference)?,
@@ -44,8 +44,8 @@ impl NumericPair {
             Test::MannWhitney => Ok(rank::mann_whitney(self)),
             Test::WelchT => moment::welch_t(self),
             Test::EppsSingleton => moment::epps_singleton(self),
-            Test::Wasserstein => Ok(transport::wasserstein(self)),
-            Test::Energy => Ok(transport::energy(self)),
+            Test::Wasserstein => transport::wasserstein(self),
+            Test::Energy => transport::energy(self),
             Test::FisherExact | Test::ZTest => run_on_table(test, &self.distinct_values()?),
             _ => run_on_table(test, &share::decile_table(self)),
         }
@@ -54,6 +54,16 @@ impl NumericPair {
     /// The sizes of reference and current.
     pub(super) fn sizes(&self) -> (usize, usize) {
         (self.reference.len(), self.current.len())
+    }
+
+    /// Turns a pair with an infinity into an error, for what averages values or takes their differences.
+    pub(super) fn require_finite(&self) -> Result<(), TestError> {
+        // Both are sorted, so an infinity is at an end.
+        let ends = [&self.reference, &self.current].map(|side| [side[0], side[side.len() - 1]]);
+        match ends.as_flattened().iter().all(|v| v.is_finite()) {
+            true => Ok(()),
+            false => Err(TestError::NotFinite),
+        }
     }
 
     /// The distinct values of both samples in ascending order.
@@ -154,8 +164,8 @@ fn sorted(values: &[f64]) -> Result<Vec<f64>, TestError> {
     if values.is_empty() {
         return Err(TestError::Empty);
     }
-    if values.iter().any(|v| !v.is_finite()) {
-        return Err(TestError::NotFinite);
+    if values.iter().any(|v| v.is_nan()) {
+        return Err(TestError::NotANumber);
     }
     // Adding zero makes negative zero positive, so that bits and values order alike.
     let mut values: Vec<f64> = values.iter().map(|v| v + 0.0).collect();

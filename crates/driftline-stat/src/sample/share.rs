@@ -145,9 +145,24 @@ pub(super) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let (index, t) = (position.floor() as usize, position.fract());
     let low = sorted[index.min(sorted.len() - 1)];
     let high = sorted[(index + 1).min(sorted.len() - 1)];
+    if low == high || t == 0.0 {
+        return low;
+    }
     let gap = high - low;
     if !gap.is_finite() {
-        return low * (1.0 - t) + high * t;
+        return match (low.is_finite(), high.is_finite()) {
+            (true, true) => low * (1.0 - t) + high * t,
+            (false, true) => low,
+            (true, false) => high,
+            // Between both infinities there is nothing to interpolate: take the nearer.
+            (false, false) => {
+                if t < 0.5 {
+                    low
+                } else {
+                    high
+                }
+            }
+        };
     }
     if t >= 0.5 {
         high - gap * (1.0 - t)

@@ -154,8 +154,11 @@ pub enum TestError {
     /// A sample has no values.
     #[error("a sample is empty")]
     Empty,
-    /// A sample holds a NaN or an infinity; count those separately.
-    #[error("a sample holds a value that is not finite")]
+    /// A sample holds a NaN, which has no place in any order; count those separately.
+    #[error("a sample holds a value that is not a number")]
+    NotANumber,
+    /// A sample holds an infinity. Tests of order take those; averages and distances are not defined.
+    #[error("the test needs finite values, and a sample holds an infinity")]
     NotFinite,
     /// A sample has too few values.
     #[error("the test needs at least {0} values a side")]

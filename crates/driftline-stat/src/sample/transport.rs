@@ -1,6 +1,6 @@
 //! Distances in the values' own units.
 
-use super::{NumericPair, TestResult};
+use super::{NumericPair, TestError, TestResult};
 
 /// Wasserstein-1 (earth mover's) distance.
 ///
@@ -13,15 +13,19 @@ use super::{NumericPair, TestResult};
 ///
 /// **Reference implementation.** `scipy.stats.wasserstein_distance`. **Source.** Vallender 1974.
 ///
+/// # Errors
+/// [`TestError::NotFinite`] if a sample holds an infinity.
+///
 /// ```
 /// use driftline_stat::sample::{NumericPair, transport};
 ///
 /// let pair = NumericPair::new(&[0.0, 1.0, 3.0], &[5.0, 6.0, 8.0])?;
-/// assert!((transport::wasserstein(&pair).statistic - 5.0).abs() < 1e-12);
+/// assert!((transport::wasserstein(&pair)?.statistic - 5.0).abs() < 1e-12);
 /// # Ok::<(), driftline_stat::sample::TestError>(())
 /// ```
-pub fn wasserstein(pair: &NumericPair) -> TestResult {
-    TestResult::distance(2.0 * half_integral(pair, f64::abs))
+pub fn wasserstein(pair: &NumericPair) -> Result<TestResult, TestError> {
+    pair.require_finite()?;
+    Ok(TestResult::distance(2.0 * half_integral(pair, f64::abs)))
 }
 
 /// Energy distance.
@@ -35,15 +39,20 @@ pub fn wasserstein(pair: &NumericPair) -> TestResult {
 ///
 /// **Reference implementation.** `scipy.stats.energy_distance`. **Source.** Székely and Rizzo 2013.
 ///
+/// # Errors
+/// [`TestError::NotFinite`] if a sample holds an infinity.
+///
 /// ```
 /// use driftline_stat::sample::{NumericPair, transport};
 ///
 /// let pair = NumericPair::new(&[0.0], &[2.0])?;
-/// assert!((transport::energy(&pair).statistic - 2.0).abs() < 1e-12);
+/// assert!((transport::energy(&pair)?.statistic - 2.0).abs() < 1e-12);
 /// # Ok::<(), driftline_stat::sample::TestError>(())
 /// ```
-pub fn energy(pair: &NumericPair) -> TestResult {
-    TestResult::distance(2.0 * half_integral(pair, |gap| gap * gap).sqrt())
+pub fn energy(pair: &NumericPair) -> Result<TestResult, TestError> {
+    pair.require_finite()?;
+    let half = half_integral(pair, |gap| gap * gap);
+    Ok(TestResult::distance(2.0 * half.sqrt()))
 }
 
 /// Half the integral of `of` the gap between the two distribution functions.
@@ -73,7 +82,7 @@ mod tests {
     #[test]
     fn the_widest_range_stays_finite() {
         let pair = NumericPair::new(&[f64::MIN], &[f64::MAX]).unwrap();
-        assert_eq!(wasserstein(&pair).statistic, f64::MAX);
-        assert!(energy(&pair).statistic.is_finite());
+        assert_eq!(wasserstein(&pair).unwrap().statistic, f64::MAX);
+        assert!(energy(&pair).unwrap().statistic.is_finite());
     }
 }
