@@ -23,6 +23,7 @@
 #![deny(missing_docs)]
 
 mod alert;
+pub mod bank;
 mod machine;
 mod rule;
 
