@@ -43,8 +43,10 @@
 //! ```
 #![deny(missing_docs)]
 
+mod calibration;
 mod coerce;
 mod counting;
+mod decision;
 mod delta;
 mod evaluate;
 mod evaluator;
@@ -64,6 +66,10 @@ mod tile;
 mod varint;
 mod watermark;
 
+pub use calibration::{
+    Calibration, CalibrationProblem, ColumnCalibration, SliceCalibration, Slot, StreamCalibration,
+};
+pub use decision::{Baseline, DecisionSpec};
 pub use evaluator::{Evaluator, EvaluatorOptions};
 pub use invariants::{Invariant, Violation};
 pub use observer::{

@@ -9,6 +9,9 @@ use driftline_detect::{RuleError, ThresholdRule};
 use driftline_event::{Catalog, CatalogError, LayoutId};
 use driftline_sketch::ReferenceProfile;
 
+use crate::calibration::CalibrationProblem;
+use crate::decision::{self, DecisionSpec};
+
 /// A sliding window of event time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WindowSpec {
@@ -45,6 +48,8 @@ pub struct ModelSpec {
     pub segments_max: usize,
     /// Whether rules look at a window before it has been covered in full once.
     pub allow_partial_windows: bool,
+    /// The false-alarm budget of the indicator bank; without one it does not judge.
+    pub decision: Option<DecisionSpec>,
 }
 
 impl ModelSpec {
@@ -68,6 +73,7 @@ impl ModelSpec {
             allowed_lateness: Duration::ZERO,
             segments_max: 50,
             allow_partial_windows: false,
+            decision: None,
         }
     }
 
@@ -117,6 +123,9 @@ impl ModelSpec {
         if self.segments_max == 0 && !self.segments.is_empty() {
             problem(SpecReason::SegmentsMax);
         }
+        if let Some(decision) = &self.decision {
+            decision.problems(self).into_iter().for_each(problem);
+        }
         problems
     }
 }
@@ -127,7 +136,7 @@ fn is_span(span: Duration) -> bool {
     nanos > 0 && nanos.is_multiple_of(1_000) && span.as_secs() <= 100 * 366 * 86_400
 }
 
-fn is_multiple(of: Duration, unit: Duration) -> bool {
+pub(crate) fn is_multiple(of: Duration, unit: Duration) -> bool {
     is_span(of) && is_span(unit) && of.as_micros().is_multiple_of(unit.as_micros())
 }
 
@@ -162,6 +171,33 @@ pub enum SpecReason {
     /// Segments are asked for but none may exist.
     #[error("segments_max must be at least 1")]
     SegmentsMax,
+    /// The budget is not a positive number.
+    #[error("the budget must be a positive number of false alarms a month, not {0}")]
+    Budget(f64),
+    /// The decision step does not consist of panes.
+    #[error("the decision step must be a whole multiple of the pane")]
+    Step,
+    /// A weight is given to a column that the reference does not have.
+    #[error("the weight of `{0}`: the reference has no such column")]
+    UnknownColumn(String),
+    /// A weight is not a positive number.
+    #[error("the weight of `{0}` must be a positive number, not {1}")]
+    Weight(String, f64),
+    /// A tolerance is not a Cohen's h.
+    #[error("a tolerance must be above 0 and below pi, not {0}")]
+    Tolerance(f64),
+    /// The evidence for clearing an alert is no evidence.
+    #[error("clear_evidence must be a number above 1, not {0}")]
+    ClearEvidence(f64),
+    /// A trailing reference does not consist of panes.
+    #[error("size and lag of a trailing reference must be whole multiples of the pane")]
+    Trailing,
+    /// The version that this one is compared with does not do.
+    #[error("version `{0}` cannot be the baseline: {1}")]
+    Version(String, &'static str),
+    /// The calibration is not one for the reference.
+    #[error("the calibration cannot be used: {0}")]
+    Calibration(CalibrationProblem),
     /// The model stands twice, or a column does.
     #[error(transparent)]
     Catalog(CatalogError),
@@ -212,6 +248,15 @@ impl ModelSet {
     /// Everything that is wrong with any of them.
     pub fn new(specs: Vec<ModelSpec>) -> Result<Self, SpecErrors> {
         let mut errors: Vec<SpecError> = specs.iter().flat_map(ModelSpec::problems).collect();
+        for spec in &specs {
+            errors.extend(
+                decision::version_problem(spec, &specs).map(|reason| SpecError {
+                    model: spec.model.clone(),
+                    version: spec.version.clone(),
+                    reason,
+                }),
+            );
+        }
         let layouts = specs.iter().map(|spec| {
             let mut layout = spec.profile.layout(spec.segments.clone());
             // The reference may have been built under another name; the specification decides.
