@@ -21,10 +21,10 @@ pub(crate) fn make(root: &Path, only: Option<&str>) -> Result<()> {
     if scripts.is_empty() {
         bail!("no script in {DIRECTORY} is meant by that");
     }
-    let requirements = root.join(DIRECTORY).join("requirements.txt");
-    let python = cache::python_environment("golden", &requirements)?;
     let mut runner = Runner::new();
     for script in &scripts {
+        let (name, requirements) = environment(root, script);
+        let python = cache::python_environment(&name, &requirements)?;
         runner.step(&script.to_string_lossy(), |step| {
             step.command(Command::new(&python).arg(script).current_dir(root), LIMIT)
         });
@@ -39,6 +39,18 @@ pub(crate) fn make(root: &Path, only: Option<&str>) -> Result<()> {
         changed => println!("\nchanged:\n{changed}"),
     }
     runner.finish()
+}
+
+/// What a script runs with: the packages listed beside it, or else those that all share.
+///
+/// Peers pin their own dependencies, so not all of them can be installed together.
+fn environment(root: &Path, script: &Path) -> (String, PathBuf) {
+    let directory = script.parent().unwrap_or(Path::new(DIRECTORY));
+    let own = root.join(directory).join("requirements.txt");
+    match directory.file_name() {
+        Some(name) if own.is_file() => (format!("golden-{}", name.to_string_lossy()), own),
+        _ => ("golden".to_owned(), root.join(DIRECTORY).join("requirements.txt")),
+    }
 }
 
 /// The scripts, in order and relative to the root.

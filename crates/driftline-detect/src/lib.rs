@@ -24,9 +24,14 @@
 
 mod alert;
 pub mod bank;
+pub mod fdr;
 mod machine;
+mod p_value;
+mod quorum;
 mod rule;
 
 pub use alert::{Subject, alert_kind, fingerprint};
-pub use machine::{AlertMachine, Observation, Phase, Transition};
-pub use rule::{RuleError, ThresholdRule};
+pub use machine::{AlertMachine, Observation, Persistence, Phase, Reading, Transition};
+pub use p_value::{Multiplicity, PValueMachine, PValueRule, Tested, TestedColumn};
+pub use quorum::{Ballot, ColumnQuorum, Quorum, QuorumMachine};
+pub use rule::{OF_CLOSES_MAX, RuleError, ThresholdRule};

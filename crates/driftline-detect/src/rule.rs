@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use driftline_event::{Severity, Statistic};
 
+use crate::machine::{Persistence, Reading};
+
 /// Raises an alert while a statistic is at or above a threshold.
 ///
 /// **What it measures.** Nothing of its own: it compares one [`Statistic`] of a closed window with a number.
@@ -21,8 +23,10 @@ pub struct ThresholdRule {
     pub threshold: f64,
     /// The rule looks at a window only if the statistic rests on at least so many values.
     pub min_events: u64,
-    /// How many closes in a row the rule must hold before it fires; zero means one.
+    /// How many closes the rule must hold before it fires; zero means one. In a row, unless `of_closes` is given.
     pub for_closes: u32,
+    /// Lets the rule fire when it held at `for_closes` of the last so many closes; none means in a row.
+    pub of_closes: Option<u32>,
     /// How many closes in a row it must be clear before it is resolved; zero means one.
     pub clear_closes: u32,
     /// A close is clear when the value is below `threshold` times this; in (0, 1].
@@ -46,6 +50,7 @@ impl Default for ThresholdRule {
             threshold: 0.2,
             min_events: 500,
             for_closes: 1,
+            of_closes: None,
             clear_closes: 1,
             clear_ratio: 0.8,
             cooldown: Duration::ZERO,
@@ -78,6 +83,75 @@ pub enum RuleError {
         /// What was given.
         clear_ratio: f64,
     },
+    /// The rule asks for more closes than it looks back on, or looks back too far.
+    #[error(
+        "rule `{rule}`: of_closes must be from {for_closes} (for_closes) to {OF_CLOSES_MAX}, not {of_closes}"
+    )]
+    OfCloses {
+        /// The rule's name.
+        rule: String,
+        /// How many closes it must hold.
+        for_closes: u32,
+        /// Of how many.
+        of_closes: u32,
+    },
+    /// A level of significance is outside (0, 1).
+    #[error("rule `{rule}`: alpha must be above 0 and below 1, not {alpha}")]
+    Alpha {
+        /// The rule's name.
+        rule: String,
+        /// What was given.
+        alpha: f64,
+    },
+    /// The statistic has no p-value.
+    #[error("rule `{rule}`: {statistic} has no p-value; take ks or chi_square")]
+    NoPValue {
+        /// The rule's name.
+        rule: String,
+        /// What was given.
+        statistic: Statistic,
+    },
+    /// A parameter of a correction is outside its range.
+    #[error("rule `{rule}`: {parameter} must be {range}, not {value}")]
+    Correction {
+        /// The rule's name.
+        rule: String,
+        /// The parameter's name.
+        parameter: &'static str,
+        /// Where it may lie.
+        range: &'static str,
+        /// What was given.
+        value: f64,
+    },
+    /// A quorum that no columns, or all at any time, make up.
+    #[error("rule `{rule}`: a quorum must be at least one column or a share above 0 and at most 1")]
+    Quorum {
+        /// The rule's name.
+        rule: String,
+    },
+}
+
+/// The most closes that a rule looks back on.
+pub const OF_CLOSES_MAX: u32 = 10_000;
+
+/// Checks `of_closes` against `for_closes`.
+pub(crate) fn of_closes_problem(
+    rule: &str,
+    for_closes: u32,
+    of_closes: Option<u32>,
+) -> Option<RuleError> {
+    let of_closes = of_closes?;
+    let possible = for_closes.max(1)..=OF_CLOSES_MAX;
+    (!possible.contains(&of_closes)).then(|| RuleError::OfCloses {
+        rule: rule.to_owned(),
+        for_closes,
+        of_closes,
+    })
+}
+
+/// Whether a list of names means this one; an empty list means all.
+pub(crate) fn names(list: &[String], name: &str) -> bool {
+    list.is_empty() || list.iter().any(|n| n == name)
 }
 
 impl ThresholdRule {
@@ -95,13 +169,38 @@ impl ThresholdRule {
             let (rule, clear_ratio) = (self.name.clone(), self.clear_ratio);
             problems.push(RuleError::ClearRatio { rule, clear_ratio });
         }
+        problems.extend(of_closes_problem(
+            &self.name,
+            self.for_closes,
+            self.of_closes,
+        ));
         problems
     }
 
     /// Whether the rule looks at this window of this column.
     pub fn applies_to(&self, window: &str, column: &str) -> bool {
-        let named = |names: &[String], name| names.is_empty() || names.iter().any(|n| n == name);
-        named(&self.windows, window) && named(&self.columns, column)
+        names(&self.windows, window) && names(&self.columns, column)
+    }
+
+    /// How long it must hold and be clear.
+    pub const fn persistence(&self) -> Persistence {
+        Persistence {
+            for_closes: self.for_closes,
+            of_closes: self.of_closes,
+            clear_closes: self.clear_closes,
+            cooldown: self.cooldown,
+        }
+    }
+
+    /// What a value says: the rule holds, is clear, or is in between.
+    pub fn read(&self, value: f64) -> Reading {
+        if self.holds(value) {
+            Reading::Holds
+        } else if self.is_clear(value) {
+            Reading::Clear
+        } else {
+            Reading::Between
+        }
     }
 
     /// Whether `value` makes the rule hold.
@@ -125,9 +224,11 @@ mod tests {
             name: String::new(),
             threshold: f64::NAN,
             clear_ratio: 1.5,
+            for_closes: 3,
+            of_closes: Some(2),
             ..ThresholdRule::default()
         };
-        assert_eq!(rule.problems().len(), 3);
+        assert_eq!(rule.problems().len(), 4);
         assert!(ThresholdRule::default().problems().is_empty());
     }
 

@@ -326,6 +326,7 @@ fn default_rule(statistic: Statistic, threshold: f64, min_events: u64) -> Thresh
         threshold,
         min_events,
         for_closes: 2,
+        of_closes: None,
         clear_closes: 3,
         clear_ratio: 0.8,
         cooldown: HOUR,
