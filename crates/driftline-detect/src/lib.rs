@@ -24,6 +24,7 @@
 
 mod alert;
 pub mod bank;
+pub mod calibration;
 pub mod fdr;
 mod machine;
 mod p_value;

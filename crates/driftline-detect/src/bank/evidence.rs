@@ -6,7 +6,7 @@ use super::null::{LANES, valid};
 use super::{Bank, ComponentId, Tally};
 
 /// Evidence beyond this makes no difference to any alarm.
-const EVIDENCE_MAX: f32 = 1e30;
+pub(super) const EVIDENCE_MAX: f32 = 1e30;
 /// Relative error that a step's arithmetic stays below, and by which it errs downwards: 2^-20.
 pub(super) const ROUNDING: f32 = 1.0 / 1_048_576.0;
 /// What a sum of all components may lose to rounding.
@@ -130,7 +130,7 @@ fn step_lanes(
 ///
 /// Nothing but additions and multiplications in a fixed order, so that every machine gets the same bits.
 #[inline(always)]
-fn exp2_below(x: f32) -> f32 {
+pub(super) fn exp2_below(x: f32) -> f32 {
     /// Adding it rounds to a whole number, which then stands in the low bits.
     const ROUND: f32 = 12_582_912.0;
     let capped = if x < EXPONENT_MAX { x } else { EXPONENT_MAX };
