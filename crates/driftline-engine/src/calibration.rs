@@ -90,6 +90,7 @@ fn kind_and_cells(summary: &ColumnSummary) -> (ColumnKind, usize) {
     match summary {
         ColumnSummary::Numeric(s) => (ColumnKind::Numeric, s.counts.len()),
         ColumnSummary::Categorical(s) => (ColumnKind::Categorical, s.counts.len()),
+        ColumnSummary::Embedding(s) => (ColumnKind::Embedding, s.sums.len()),
     }
 }
 

@@ -26,9 +26,9 @@ struct Unseen {
 /// One row as its columns take it. Reused row by row, so nothing is allocated per event.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cells {
-    /// The numeric columns in order.
+    /// The numeric columns of the events in order, then the further coordinates of embeddings.
     pub(crate) numbers: Vec<f64>,
-    /// The categorical columns in order.
+    /// The categorical columns of the events in order.
     pub(crate) codes: Vec<CategoryCode>,
     unseen: Vec<Unseen>,
     text: String,
@@ -42,7 +42,8 @@ impl Cells {
         self.unseen.clear();
         self.text.clear();
         let values = row.values();
-        for (i, column) in profile.columns.iter().enumerate() {
+        let events = profile.event_columns();
+        for (i, column) in profile.columns[..events].iter().enumerate() {
             let value = values.get(i).copied().unwrap_or_default();
             match &column.profile {
                 ColumnProfile::Numeric(_) => self.numbers.push(to_number(value)),
@@ -50,7 +51,13 @@ impl Cells {
                     let code = self.code(i, value, row, names);
                     self.codes.push(code);
                 }
+                // Derived from the others when they are counted.
+                ColumnProfile::Embedding(_) => {}
             }
+        }
+        for i in 0..profile.coordinates().len() {
+            let value = values.get(events + i).copied().unwrap_or_default();
+            self.numbers.push(to_number(value));
         }
     }
 

@@ -4,11 +4,14 @@
 //! | --- | --- | --- | --- |
 //! | `ks`, `wasserstein`, `wasserstein_normalised` | yes | – | all bins |
 //! | `psi`, `jensen_shannon`, `hellinger`, `total_variation`, `chi_square` | yes | yes | numeric: about ten of equal reference mass; categorical: every category and one cell for the unseen |
+//! | `mmd`, `missing_ratio` | – | – | embeddings only: the mean of the random features |
 //! | `missing_ratio`, `invalid_ratio` | yes | yes | of all events |
 //! | `out_of_range_ratio` | yes | – | of valid values |
 //! | `unseen_ratio` | – | yes | of valid values |
 //!
 //! A statistic that rests on no value is left out rather than made up.
+
+mod embedding;
 
 use driftline_event::{Quality, Statistic, StatisticValue};
 use driftline_sketch::{
@@ -61,6 +64,11 @@ impl ColumnReference {
                     valid: p.reference().valid(),
                 }
             }
+            ColumnProfile::Embedding(p) => Self {
+                cell_of_bin: Vec::new(),
+                cells: Vec::new(),
+                valid: p.reference().valid,
+            },
         }
     }
 
@@ -75,6 +83,9 @@ impl ColumnReference {
             (ColumnProfile::Numeric(p), ColumnSummary::Numeric(s)) => self.numeric(p, s, rows),
             (ColumnProfile::Categorical(_), ColumnSummary::Categorical(s)) => {
                 self.categorical(s, rows)
+            }
+            (ColumnProfile::Embedding(p), ColumnSummary::Embedding(s)) => {
+                embedding::describe(p, s, rows)
             }
             // Summaries are made and read with the profile of their column.
             _ => Description {

@@ -78,6 +78,7 @@ impl PaneSummary {
         let column = |profile: &ColumnProfile| match profile {
             ColumnProfile::Numeric(p) => 8 * p.bins() + 160,
             ColumnProfile::Categorical(p) => 8 * p.cells() + 160,
+            ColumnProfile::Embedding(p) => 8 * p.features() + 64,
         };
         64 + profile
             .columns

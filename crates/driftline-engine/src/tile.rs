@@ -26,17 +26,17 @@ pub(crate) struct Tile {
     categorical: usize,
     numbers: Vec<f64>,
     codes: Vec<CategoryCode>,
+    /// For embeddings.
+    scratch: Vec<f32>,
 }
 
 impl Tile {
     pub(crate) fn new(profile: &ReferenceProfile) -> Self {
         let is_numeric = |p: &ColumnProfile| matches!(p, ColumnProfile::Numeric(_));
-        let numeric = profile
-            .columns
-            .iter()
-            .filter(|c| is_numeric(&c.profile))
-            .count();
-        let categorical = profile.columns.len() - numeric;
+        let events = &profile.columns[..profile.event_columns()];
+        let numbers = events.iter().filter(|c| is_numeric(&c.profile)).count();
+        let categorical = events.len() - numbers;
+        let numeric = numbers + profile.coordinates().len();
         Self {
             len: 0,
             one_pane: true,
@@ -45,6 +45,7 @@ impl Tile {
             categorical,
             numbers: vec![0.0; numeric * TILE_ROWS],
             codes: vec![0; categorical * TILE_ROWS],
+            scratch: Vec::new(),
         }
     }
 
@@ -75,19 +76,24 @@ impl Tile {
             // The order of rows within a pane does not matter to counts.
             order.sort_unstable_by_key(|&row| self.panes[usize::from(row)]);
         }
+        let mut scratch = std::mem::take(&mut self.scratch);
         let pane = |row: u8| self.panes[usize::from(row)];
         for rows in order.chunk_by(|a, b| pane(*a) == pane(*b)) {
             let delta = deltas.at(pane(rows[0]), profile, bytes);
             delta.rows += rows.len() as u64;
             self.count_rows(rows, profile, &mut delta.columns);
+            if profile.event_columns() < profile.columns.len() {
+                self.count_derived(rows, profile, &mut scratch, &mut delta.columns);
+            }
         }
+        self.scratch = scratch;
     }
 
     fn count_rows(&self, rows: &[u8], profile: &ReferenceProfile, into: &mut [ColumnSummary]) {
         let (mut number, mut code) = (0, 0);
         let mut numbers = [0.0; TILE_ROWS];
         let mut codes = [0; TILE_ROWS];
-        for (column, summary) in profile.columns.iter().zip(into) {
+        for (column, summary) in profile.columns[..profile.event_columns()].iter().zip(into) {
             match (&column.profile, summary) {
                 (ColumnProfile::Numeric(bins), ColumnSummary::Numeric(summary)) => {
                     let column = gather(&self.numbers, self.numeric, number, rows, &mut numbers);
@@ -100,6 +106,39 @@ impl Tile {
                     code += 1;
                 }
                 // Summaries are made from the profile they are counted with.
+                _ => debug_assert!(false, "the kinds of profile and summary differ"),
+            }
+        }
+    }
+
+    /// Counts the columns that are made from others: of whole rows, for they lie row by row.
+    fn count_derived(
+        &self,
+        rows: &[u8],
+        profile: &ReferenceProfile,
+        scratch: &mut Vec<f32>,
+        into: &mut [ColumnSummary],
+    ) {
+        let (numeric, categorical) = (self.numeric, self.categorical);
+        let numbers = |row: u8| &self.numbers[usize::from(row) * numeric..][..numeric];
+        let codes = |row: u8| &self.codes[usize::from(row) * categorical..][..categorical];
+        let events = profile.event_columns();
+        for (column, summary) in profile.columns.iter().zip(into).skip(events) {
+            match (&column.profile, summary) {
+                (ColumnProfile::Categorical(leaves), ColumnSummary::Categorical(summary)) => {
+                    let Some(tree) = profile.joint_tree() else {
+                        continue;
+                    };
+                    let mut found = [0; TILE_ROWS];
+                    for (to, &row) in found.iter_mut().zip(rows) {
+                        *to = tree.leaf(numbers(row), codes(row));
+                    }
+                    leaves.add_codes(&found[..rows.len()], summary);
+                }
+                (ColumnProfile::Embedding(features), ColumnSummary::Embedding(summary)) => {
+                    let rows = rows.iter().map(|&row| numbers(row));
+                    features.add_rows(rows, scratch, summary);
+                }
                 _ => debug_assert!(false, "the kinds of profile and summary differ"),
             }
         }

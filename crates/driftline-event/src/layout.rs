@@ -12,6 +12,8 @@ pub enum ColumnKind {
     Numeric,
     /// Names: counts per category.
     Categorical,
+    /// Vectors of several numbers of the event: random Fourier features. Never a column of a [`Layout`].
+    Embedding,
 }
 
 /// What a column is to the model.

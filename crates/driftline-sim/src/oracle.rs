@@ -109,6 +109,8 @@ impl Oracle {
                 match &column.profile {
                     ColumnProfile::Numeric(p) => pane.columns[i].number(&sample.values[i], p),
                     ColumnProfile::Categorical(_) => pane.columns[i].name(&sample.values[i]),
+                    // The simulator's references have no vectors.
+                    ColumnProfile::Embedding(_) => {}
                 }
             }
         }
@@ -183,6 +185,7 @@ impl OracleColumn {
                 let bins = s.counts.iter().copied().enumerate();
                 column.bins = bins.filter(|(_, n)| *n > 0).collect();
             }
+            ColumnSummary::Embedding(s) => other("missing", s.missing),
             ColumnSummary::Categorical(s) => {
                 other("missing", s.missing);
                 other("wrong_type", s.wrong_type);

@@ -86,7 +86,7 @@ fn numeric(shape: &str) -> f64 {
         .iter()
         .filter_map(|c| match &c.profile {
             ColumnProfile::Numeric(profile) => Some(profile),
-            ColumnProfile::Categorical(_) => None,
+            ColumnProfile::Categorical(_) | ColumnProfile::Embedding(_) => None,
         })
         .collect();
     let tiles: Vec<Vec<f64>> = (0..TILES * COLUMNS)

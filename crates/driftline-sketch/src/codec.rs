@@ -1,18 +1,21 @@
 //! The canonical bytes of a summary.
 //!
 //! A kind byte, the cells, a byte of flags with the counters that are not zero, then the sums
-//! (numeric) or the sample (categorical). Numbers are little-endian base-128 varints of minimal
+//! (numeric) or the sample (categorical). Of vectors: a kind byte, how many are valid and how many missing,
+//! and, if any is valid, the sum of each feature. Numbers are little-endian base-128 varints of minimal
 //! length. In the cells, a zero starts a run of empty cells and is followed by the number of
 //! further empty cells in the run; every other number is a count.
 
 use crate::categorical::CategoricalSummary;
 use crate::column::{COUNT_MAX, ColumnProfile, ColumnSummary};
 use crate::distinct::{self, DistinctSample};
+use crate::embedding::EmbeddingSummary;
 use crate::moments::Grid;
 use crate::numeric::NumericSummary;
 
 const NUMERIC: u8 = 0;
 const CATEGORICAL: u8 = 1;
+const EMBEDDING: u8 = 2;
 
 /// Why bytes are not a summary of the profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,7 +23,7 @@ pub enum DecodeError {
     /// The bytes end inside the summary.
     #[error("the summary is cut short")]
     Truncated,
-    /// The summary is of the other kind of column.
+    /// The summary is of another kind of column.
     #[error("the summary is not of the column's kind")]
     Kind,
     /// There are more cells than the column has.
@@ -59,6 +62,16 @@ pub(crate) fn encode(summary: &ColumnSummary, out: &mut Vec<u8>) {
                 out.extend_from_slice(&hash.to_be_bytes());
                 out.push(text.len() as u8);
                 out.extend_from_slice(text.as_bytes());
+            }
+        }
+        ColumnSummary::Embedding(summary) => {
+            out.push(EMBEDDING);
+            write_varint(u128::from(summary.valid), out);
+            write_varint(u128::from(summary.missing), out);
+            if summary.valid > 0 {
+                for sum in &summary.sums {
+                    write_varint(u128::from(*sum), out);
+                }
             }
         }
     }
@@ -100,7 +113,19 @@ pub(crate) fn decode(
             check_categorical(&summary)?;
             Ok(ColumnSummary::Categorical(summary))
         }
-        (NUMERIC | CATEGORICAL, _) => Err(DecodeError::Kind),
+        (EMBEDDING, ColumnProfile::Embedding(profile)) => {
+            let mut summary = profile.empty_summary();
+            summary.valid = take_u64(input)?;
+            summary.missing = take_u64(input)?;
+            if summary.valid > 0 {
+                for sum in &mut summary.sums {
+                    *sum = take_u64(input)?;
+                }
+            }
+            check_embedding(&summary)?;
+            Ok(ColumnSummary::Embedding(summary))
+        }
+        (NUMERIC | CATEGORICAL | EMBEDDING, _) => Err(DecodeError::Kind),
         _ => Err(DecodeError::NotCanonical),
     }
 }
@@ -144,6 +169,15 @@ pub(crate) fn check_categorical(summary: &CategoricalSummary) -> Result<(), Deco
     let counters = [summary.unseen, summary.missing, summary.wrong_type];
     total(summary.counts.iter().copied().chain(counters))?;
     Ok(())
+}
+
+/// Whether vectors with these sums can exist.
+pub(crate) fn check_embedding(summary: &EmbeddingSummary) -> Result<(), DecodeError> {
+    if summary.is_possible() {
+        Ok(())
+    } else {
+        Err(DecodeError::Impossible)
+    }
 }
 
 fn write_cells(counts: &[u64], out: &mut Vec<u8>) {
@@ -327,7 +361,8 @@ mod tests {
             (&[0, 0, 5, 0, 0, 0], DecodeError::Cells),
             (&[0, 0, 4, 0, 0], DecodeError::Truncated),
             (&[1, 0, 4, 0, 0], DecodeError::Kind),
-            (&[2, 0, 4, 0, 0, 0], DecodeError::NotCanonical),
+            (&[2, 0, 4, 0, 0, 0], DecodeError::Kind),
+            (&[3, 0, 4, 0, 0, 0], DecodeError::NotCanonical),
             (&[0, 0, 4, 0, 1, 0], DecodeError::Impossible), // A sum of no values.
             (&[0, 0, 4, 0x20, 1, 0, 0, 0], DecodeError::Impossible), // More below the minimum than there are.
         ] {

@@ -1,15 +1,18 @@
-//! A column of either kind.
+//! A column of any kind.
 
 use driftline_event::ColumnKind;
 
 use crate::codec::{self, DecodeError};
-use crate::{CategoricalProfile, CategoricalSummary, NumericProfile, NumericSummary};
+use crate::{
+    CategoricalProfile, CategoricalSummary, EmbeddingProfile, EmbeddingSummary, NumericProfile,
+    NumericSummary,
+};
 
 /// Why two summaries cannot be combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShapeMismatch {
-    /// One is numeric, the other categorical.
-    #[error("a numeric and a categorical summary cannot be combined")]
+    /// They are of columns of different kinds.
+    #[error("summaries of columns of different kinds cannot be combined")]
     Kind,
     /// They have different numbers of cells.
     #[error("summaries of {left} and {right} cells cannot be combined")]
@@ -39,6 +42,8 @@ pub enum ColumnProfile {
     Numeric(NumericProfile),
     /// Categories.
     Categorical(CategoricalProfile),
+    /// Vectors.
+    Embedding(EmbeddingProfile),
 }
 
 impl ColumnProfile {
@@ -47,14 +52,16 @@ impl ColumnProfile {
         match self {
             Self::Numeric(_) => ColumnKind::Numeric,
             Self::Categorical(_) => ColumnKind::Categorical,
+            Self::Embedding(_) => ColumnKind::Embedding,
         }
     }
 
-    /// How many cells a summary has: bins, or named categories and shared cells.
+    /// How many cells a summary has: bins, named categories and shared cells, or features.
     pub fn cells(&self) -> usize {
         match self {
             Self::Numeric(profile) => profile.bins(),
             Self::Categorical(profile) => profile.cells(),
+            Self::Embedding(profile) => profile.features(),
         }
     }
 
@@ -63,14 +70,16 @@ impl ColumnProfile {
         match self {
             Self::Numeric(profile) => ColumnSummary::Numeric(profile.empty_summary()),
             Self::Categorical(profile) => ColumnSummary::Categorical(profile.empty_summary()),
+            Self::Embedding(profile) => ColumnSummary::Embedding(profile.empty_summary()),
         }
     }
 
-    /// A copy of the reference's own summary; the profile of either kind lends its own.
+    /// A copy of the reference's own summary; the profile of each kind lends its own.
     pub fn reference(&self) -> ColumnSummary {
         match self {
             Self::Numeric(profile) => ColumnSummary::Numeric(profile.reference().clone()),
             Self::Categorical(profile) => ColumnSummary::Categorical(profile.reference().clone()),
+            Self::Embedding(profile) => ColumnSummary::Embedding(profile.reference().clone()),
         }
     }
 }
@@ -82,6 +91,8 @@ pub enum ColumnSummary {
     Numeric(NumericSummary),
     /// Of categories.
     Categorical(CategoricalSummary),
+    /// Of vectors.
+    Embedding(EmbeddingSummary),
 }
 
 impl ColumnSummary {
@@ -108,6 +119,7 @@ impl ColumnSummary {
         match (self, other) {
             (Self::Numeric(left), Self::Numeric(right)) => left.combine(right, by),
             (Self::Categorical(left), Self::Categorical(right)) => left.combine(right, by),
+            (Self::Embedding(left), Self::Embedding(right)) => left.combine(right, by),
             _ => Err(ShapeMismatch::Kind),
         }
     }
@@ -117,6 +129,7 @@ impl ColumnSummary {
         match self {
             Self::Numeric(summary) => summary.rows(),
             Self::Categorical(summary) => summary.rows(),
+            Self::Embedding(summary) => summary.rows(),
         }
     }
 

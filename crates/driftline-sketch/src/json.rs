@@ -1,17 +1,26 @@
 //! A reference profile as JSON.
+//!
+//! Format 1 knows numeric and categorical columns. Format 2 adds those that are derived from others; a profile
+//! without any is still written in format 1, byte for byte as before.
 
-use driftline_event::{Column, ColumnKind};
+mod derived;
+
+use driftline_event::{Column, ColumnKind, ColumnRole};
 use serde::{Deserialize, Serialize};
 
+use self::derived::{Embedding, Joint};
+use crate::builder::conflict;
 use crate::codec;
 use crate::moments::Grid;
 use crate::{
-    CategoricalProfile, CategoricalSummary, ColumnProfile, NumericProfile, NumericSummary,
-    ProfiledColumn, ReferenceProfile,
+    CategoricalProfile, CategoricalSummary, ColumnProfile, JOINT_COLUMN, JointTree, NumericProfile,
+    NumericSummary, ProfiledColumn, ReferenceProfile,
 };
 
-/// The version of the JSON that this code reads and writes.
-const FORMAT: u32 = 1;
+/// The format of a profile without derived columns.
+const PLAIN_FORMAT: u32 = 1;
+/// The newest format that this code reads and writes.
+const FORMAT: u32 = 2;
 const CELLS_MAX: usize = 8_192;
 const SAMPLE_MAX: usize = 1_024;
 
@@ -22,7 +31,7 @@ pub enum ProfileError {
     #[error("not a reference profile: {0}")]
     Json(#[from] serde_json::Error),
     /// Written by another version of this program.
-    #[error("reference format {found} is not known here, only {FORMAT} is")]
+    #[error("reference format {found} is not known here, only those up to {FORMAT} are")]
     Format {
         /// The format found.
         found: u32,
@@ -63,6 +72,8 @@ struct Document {
     source: String,
     rows: u64,
     columns: Vec<DocumentColumn>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    joint: Option<Joint>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -73,6 +84,8 @@ struct DocumentColumn {
     numeric: Option<Numeric>,
     #[serde(skip_serializing_if = "Option::is_none")]
     categorical: Option<Categorical>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    embedding: Option<Embedding>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -118,24 +131,31 @@ impl ReferenceProfile {
             .columns
             .iter()
             .map(|ProfiledColumn { column, profile }| {
-                let (numeric, categorical) = match profile {
-                    ColumnProfile::Numeric(profile) => (Some(Numeric::from(profile)), None),
-                    ColumnProfile::Categorical(profile) => (None, Some(Categorical::from(profile))),
-                };
-                DocumentColumn {
+                let mut document = DocumentColumn {
                     column: column.clone(),
-                    numeric,
-                    categorical,
+                    numeric: None,
+                    categorical: None,
+                    embedding: None,
+                };
+                match profile {
+                    ColumnProfile::Numeric(profile) => document.numeric = Some(profile.into()),
+                    ColumnProfile::Categorical(profile) => {
+                        document.categorical = Some(profile.into());
+                    }
+                    ColumnProfile::Embedding(profile) => document.embedding = Some(profile.into()),
                 }
+                document
             });
+        let is_plain = self.event_columns() == self.columns.len();
         let document = Document {
-            format: FORMAT,
+            format: if is_plain { PLAIN_FORMAT } else { FORMAT },
             id: self.id().to_owned(),
             model: self.model.clone(),
             version: self.version.clone(),
             source: self.source.clone(),
             rows: self.rows,
             columns: columns.collect(),
+            joint: self.joint_tree().map(Joint::from),
         };
         serde_json::to_string(&document).expect("plain data with text keys always has a JSON form")
     }
@@ -147,40 +167,17 @@ impl ReferenceProfile {
     pub fn from_json(text: &str) -> Result<Self, ProfileError> {
         // The format comes first: another version's fields need not be known here.
         let FormatOnly { format } = serde_json::from_str(text)?;
-        if format != FORMAT {
+        if !(PLAIN_FORMAT..=FORMAT).contains(&format) {
             return Err(ProfileError::Format { found: format });
         }
         let document: Document = serde_json::from_str(text)?;
         let rows = document.rows;
         let mut columns: Vec<ProfiledColumn> = Vec::new();
-        for DocumentColumn {
-            column,
-            numeric,
-            categorical,
-        } in document.columns
-        {
-            let fail = |what| ProfileError::Column {
-                column: column.name.clone(),
-                what,
-            };
-            if columns
-                .iter()
-                .any(|c| c.column.role == column.role && c.column.name == column.name)
-            {
-                return Err(fail("it is given twice"));
-            }
-            let profile = match (column.kind, numeric, categorical) {
-                (ColumnKind::Numeric, Some(numeric), None) => {
-                    numeric.checked(rows).map(ColumnProfile::Numeric)
-                }
-                (ColumnKind::Categorical, None, Some(categorical)) => {
-                    categorical.checked(rows).map(ColumnProfile::Categorical)
-                }
-                _ => Err("it needs the counts of its kind and no others"),
-            };
-            let profile = profile.map_err(fail)?;
-            columns.push(ProfiledColumn { column, profile });
+        for column in document.columns {
+            let column = column.checked(rows, &columns)?;
+            columns.push(column);
         }
+        let tree = checked_derived(&columns, document.joint)?;
         let Document {
             id: claimed,
             model,
@@ -188,7 +185,7 @@ impl ReferenceProfile {
             source,
             ..
         } = document;
-        let profile = Self::assemble(model, version, source, rows, columns);
+        let profile = Self::assemble(model, version, source, rows, columns, tree);
         if profile.id() != claimed {
             return Err(ProfileError::Id {
                 claimed,
@@ -197,6 +194,68 @@ impl ReferenceProfile {
         }
         Ok(profile)
     }
+}
+
+impl DocumentColumn {
+    /// The column, which comes after those `before`.
+    fn checked(self, rows: u64, before: &[ProfiledColumn]) -> Result<ProfiledColumn, ProfileError> {
+        let column = self.column;
+        let is_same = |c: &Column| c.role == column.role && c.name == column.name;
+        let profile = match (column.kind, self.numeric, self.categorical, self.embedding) {
+            _ if before.iter().any(|c| is_same(&c.column)) => Err("it is given twice"),
+            (ColumnKind::Numeric, Some(numeric), None, None) => {
+                numeric.checked(rows).map(ColumnProfile::Numeric)
+            }
+            (ColumnKind::Categorical, None, Some(categorical), None) => {
+                categorical.checked(rows).map(ColumnProfile::Categorical)
+            }
+            (ColumnKind::Embedding, None, None, Some(embedding)) => {
+                embedding.checked(rows).map(ColumnProfile::Embedding)
+            }
+            _ => Err("it needs the counts of its kind and no others"),
+        };
+        match profile {
+            Ok(profile) => Ok(ProfiledColumn { column, profile }),
+            Err(what) => Err(fail(&column, what)),
+        }
+    }
+}
+
+fn fail(column: &Column, what: &'static str) -> ProfileError {
+    ProfileError::Column {
+        column: column.name.clone(),
+        what,
+    }
+}
+
+/// The tree, if there is one and all derived columns fit those of the events.
+fn checked_derived(
+    columns: &[ProfiledColumn],
+    joint: Option<Joint>,
+) -> Result<Option<JointTree>, ProfileError> {
+    let is_embedding = |c: &&ProfiledColumn| c.column.kind == ColumnKind::Embedding;
+    let embeddings = columns.iter().filter(is_embedding).count();
+    let (others, last) = columns.split_at(columns.len() - embeddings);
+    for column in last {
+        if !is_embedding(&column) || column.column.role != ColumnRole::Feature {
+            return Err(fail(&column.column, "it stands after an embedding"));
+        }
+        if conflict(column, others).is_some() {
+            return Err(fail(&column.column, "a coordinate of it is no number"));
+        }
+    }
+    let Some(joint) = joint else {
+        return Ok(None);
+    };
+    let Some(own) = others.len().checked_sub(1) else {
+        return Err(ProfileError::Column {
+            column: JOINT_COLUMN.to_owned(),
+            what: "it is not there",
+        });
+    };
+    let tree = joint.checked(others, own);
+    tree.map(Some)
+        .map_err(|what| fail(&others[own].column, what))
 }
 
 impl From<&NumericProfile> for Numeric {

@@ -32,10 +32,12 @@ mod column;
 mod cuts;
 mod dictionary;
 mod distinct;
+mod embedding;
 mod json;
 mod moments;
 mod numeric;
 mod profile;
+mod tree;
 
 pub use builder::{BuildError, ReferenceBuilder};
 pub use categorical::{
@@ -45,8 +47,10 @@ pub use categorical::{
 pub use codec::DecodeError;
 pub use column::{ColumnProfile, ColumnSummary, ShapeMismatch};
 pub use distinct::DistinctSample;
+pub use embedding::{EmbeddingOptions, EmbeddingProfile, EmbeddingSummary, FeatureCovariance};
 pub use json::ProfileError;
 pub use numeric::{
     MISSING, NumericProfile, NumericSummary, WRONG_TYPE, is_missing, is_wrong_type, number,
 };
 pub use profile::{ProfileOptions, ProfiledColumn, ReferenceProfile};
+pub use tree::{JOINT_COLUMN, JointOptions, JointTree, LEAF_ROWS_MIN, LeafCondition, LeafValues};

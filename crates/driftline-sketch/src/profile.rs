@@ -1,10 +1,14 @@
 //! The reference profile of a model version.
 
-use driftline_event::{Column, ColumnRole, Layout};
+use std::collections::BTreeMap;
+
+use driftline_event::{Column, ColumnKind, ColumnRole, Layout};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::codec::write_varint;
 use crate::column::{ColumnProfile, ColumnSummary};
+use crate::embedding::GENERATOR;
+use crate::tree::{JointOptions, JointTree, Split};
 
 /// How to cut a reference.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,6 +25,9 @@ pub struct ProfileOptions {
     pub hash_buckets: usize,
     /// Distinct unseen texts kept by name, at most 1,024.
     pub distinct_sample: usize,
+    /// Whether to cut the joint distribution of the features too, and how. The builder then keeps the
+    /// features' values until it is done.
+    pub joint: Option<JointOptions>,
 }
 
 impl Default for ProfileOptions {
@@ -31,6 +38,7 @@ impl Default for ProfileOptions {
             top_categories: 256,
             hash_buckets: 64,
             distinct_sample: 64,
+            joint: None,
         }
     }
 }
@@ -55,9 +63,14 @@ pub struct ReferenceProfile {
     pub source: String,
     /// Rows of the reference.
     pub rows: u64,
-    /// The columns in the order of the layout.
+    /// The columns of the events in the order of the layout; after them the derived ones, which the observer
+    /// fills: the leaves of the tree ([`JOINT_COLUMN`](crate::JOINT_COLUMN)), then the embeddings.
     pub columns: Vec<ProfiledColumn>,
     id: String,
+    event_columns: usize,
+    /// Coordinates of embeddings that are not among the columns, in the order in which they first occur.
+    coordinates: Vec<String>,
+    tree: Option<JointTree>,
 }
 
 impl ReferenceProfile {
@@ -66,9 +79,15 @@ impl ReferenceProfile {
         version: String,
         source: String,
         rows: u64,
-        columns: Vec<ProfiledColumn>,
+        mut columns: Vec<ProfiledColumn>,
+        tree: Option<JointTree>,
     ) -> Self {
-        let id = content_hash(&model, &version, rows, &columns);
+        let id = content_hash(&model, &version, rows, &columns, tree.as_ref());
+        let is_embedding = |c: &ProfiledColumn| c.column.kind == ColumnKind::Embedding;
+        let embeddings = columns.iter().filter(|c| is_embedding(c)).count();
+        let event_columns = columns.len() - embeddings - usize::from(tree.is_some());
+        let (events, derived) = columns.split_at_mut(event_columns);
+        let coordinates = place_coordinates(events, derived);
         Self {
             model,
             version,
@@ -76,7 +95,27 @@ impl ReferenceProfile {
             rows,
             columns,
             id,
+            event_columns,
+            coordinates,
+            tree,
         }
+    }
+
+    /// How many of the columns are columns of the events. They come first; all others are derived from them.
+    pub fn event_columns(&self) -> usize {
+        self.event_columns
+    }
+
+    /// The features of the events that are coordinates of embeddings and nothing else. In a layout they
+    /// follow the columns of the events, and in the numbers of a row those of its numeric columns.
+    pub fn coordinates(&self) -> &[String] {
+        &self.coordinates
+    }
+
+    /// The tree whose leaves the column [`JOINT_COLUMN`](crate::JOINT_COLUMN) counts, if the joint distribution
+    /// was cut. Its column is the one at [`ReferenceProfile::event_columns`].
+    pub fn joint_tree(&self) -> Option<&JointTree> {
+        self.tree.as_ref()
     }
 
     /// The hash of the content, 32 hexadecimal digits: equal for equal references, whoever built
@@ -92,25 +131,67 @@ impl ReferenceProfile {
             .find(|c| c.column.role == role && c.column.name == name)
     }
 
-    /// The layout of this model version, cut by these segment fields.
+    /// The layout of this model version, cut by these segment fields: what a decoder has to find in an event.
+    /// It has no derived columns, and the coordinates of embeddings at its end.
     pub fn layout(&self, segments: Vec<String>) -> Layout {
+        let events = self.columns[..self.event_columns].iter();
+        let coordinate = |name: &String| Column {
+            name: name.clone(),
+            kind: ColumnKind::Numeric,
+            role: ColumnRole::Feature,
+        };
         Layout {
             model: self.model.clone(),
             version: self.version.clone(),
-            columns: self.columns.iter().map(|c| c.column.clone()).collect(),
+            columns: events
+                .map(|c| c.column.clone())
+                .chain(self.coordinates.iter().map(coordinate))
+                .collect(),
             segments,
         }
     }
 }
 
+/// Tells every embedding where its coordinates stand among the numbers of a row: those of the events' numeric
+/// columns, then the returned names.
+fn place_coordinates(events: &[ProfiledColumn], derived: &mut [ProfiledColumn]) -> Vec<String> {
+    let is_numeric = |c: &&ProfiledColumn| c.column.kind == ColumnKind::Numeric;
+    let numbers: Vec<&Column> = events
+        .iter()
+        .filter(is_numeric)
+        .map(|c| &c.column)
+        .collect();
+    let is_feature = |c: &Column, name: &str| c.role == ColumnRole::Feature && c.name == name;
+    let mut further: BTreeMap<String, usize> = BTreeMap::new();
+    let mut names = Vec::new();
+    for column in derived {
+        let ColumnProfile::Embedding(embedding) = &mut column.profile else {
+            continue;
+        };
+        let slots = embedding.coordinates.iter().map(|name| {
+            match numbers.iter().position(|c| is_feature(c, name)) {
+                Some(slot) => slot,
+                None => *further.entry(name.clone()).or_insert_with(|| {
+                    names.push(name.clone());
+                    numbers.len() + names.len() - 1
+                }),
+            }
+        });
+        embedding.slots = slots.collect();
+    }
+    names
+}
+
 /// xxh3-128 over everything that decides how events are counted and compared.
-fn content_hash(model: &str, version: &str, rows: u64, columns: &[ProfiledColumn]) -> String {
+fn content_hash(
+    model: &str,
+    version: &str,
+    rows: u64,
+    columns: &[ProfiledColumn],
+    tree: Option<&JointTree>,
+) -> String {
     let mut hasher = Xxh3::new();
     let mut bytes = Vec::new();
-    let text = |text: &str, bytes: &mut Vec<u8>| {
-        write_varint(text.len() as u128, bytes);
-        bytes.extend_from_slice(text.as_bytes());
-    };
     text(model, &mut bytes);
     text(version, &mut bytes);
     bytes.extend_from_slice(&rows.to_le_bytes());
@@ -121,37 +202,88 @@ fn content_hash(model: &str, version: &str, rows: u64, columns: &[ProfiledColumn
             ColumnRole::Output => 1,
         });
         write_varint(profile.cells() as u128, &mut bytes);
-        match profile {
-            ColumnProfile::Numeric(numeric) => {
-                let range = [numeric.minimum(), numeric.maximum(), numeric.grid.centre()];
-                for number in numeric.upper_bounds().iter().chain(&range) {
-                    bytes.extend_from_slice(&number.to_le_bytes());
-                }
-                bytes.extend_from_slice(&numeric.grid.exponent().to_le_bytes());
-            }
-            ColumnProfile::Categorical(categorical) => {
-                write_varint(categorical.top.len() as u128, &mut bytes);
-                categorical
-                    .top
-                    .iter()
-                    .for_each(|name| text(name, &mut bytes));
-                write_varint(categorical.rest.len() as u128, &mut bytes);
-                for hash in &categorical.rest {
-                    bytes.extend_from_slice(&hash.to_le_bytes());
-                }
-                for count in [
-                    categorical.distinct,
-                    categorical.singletons,
-                    categorical.sample_capacity as u64,
-                ] {
-                    write_varint(u128::from(count), &mut bytes);
-                }
-            }
-        }
+        write_cuts(profile, &mut bytes);
         ColumnSummary::encode(&profile.reference(), &mut bytes);
         hasher.update(&bytes);
         bytes.clear();
     }
+    if let Some(tree) = tree {
+        write_tree(tree, &mut bytes);
+    }
     hasher.update(&bytes);
     format!("{:032x}", hasher.digest128())
+}
+
+fn text(text: &str, bytes: &mut Vec<u8>) {
+    write_varint(text.len() as u128, bytes);
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+fn write_cuts(profile: &ColumnProfile, bytes: &mut Vec<u8>) {
+    match profile {
+        ColumnProfile::Numeric(numeric) => {
+            let range = [numeric.minimum(), numeric.maximum(), numeric.grid.centre()];
+            for number in numeric.upper_bounds().iter().chain(&range) {
+                bytes.extend_from_slice(&number.to_le_bytes());
+            }
+            bytes.extend_from_slice(&numeric.grid.exponent().to_le_bytes());
+        }
+        ColumnProfile::Categorical(categorical) => {
+            write_varint(categorical.top.len() as u128, bytes);
+            categorical.top.iter().for_each(|name| text(name, bytes));
+            write_varint(categorical.rest.len() as u128, bytes);
+            for hash in &categorical.rest {
+                bytes.extend_from_slice(&hash.to_le_bytes());
+            }
+            for count in [
+                categorical.distinct,
+                categorical.singletons,
+                categorical.sample_capacity as u64,
+            ] {
+                write_varint(u128::from(count), bytes);
+            }
+        }
+        ColumnProfile::Embedding(embedding) => {
+            let coordinates = embedding.coordinates.iter();
+            let places = embedding.centres.iter().zip(&embedding.scales);
+            for (name, (centre, scale)) in coordinates.zip(places) {
+                text(name, bytes);
+                bytes.extend_from_slice(&centre.to_le_bytes());
+                bytes.extend_from_slice(&scale.to_le_bytes());
+            }
+            let covariance = embedding.covariance;
+            for number in [
+                embedding.bandwidth,
+                covariance.trace,
+                covariance.trace_of_square,
+                covariance.trace_of_cube,
+            ] {
+                bytes.extend_from_slice(&number.to_le_bytes());
+            }
+            bytes.extend_from_slice(&embedding.seed.to_le_bytes());
+            write_varint(u128::from(GENERATOR), bytes);
+        }
+    }
+}
+
+fn write_tree(tree: &JointTree, bytes: &mut Vec<u8>) {
+    for split in &tree.splits {
+        match split {
+            Split::Whole => bytes.push(0),
+            Split::Number {
+                column, threshold, ..
+            } => {
+                bytes.push(1);
+                write_varint(*column as u128, bytes);
+                bytes.extend_from_slice(&threshold.to_le_bytes());
+            }
+            Split::Category { column, left, .. } => {
+                bytes.push(2);
+                write_varint(*column as u128, bytes);
+                for word in left {
+                    bytes.extend_from_slice(&word.to_le_bytes());
+                }
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //!   calls each time a window closes: linear in the number of bins, whatever the number of events.
 //! - [`sample`] compares two samples value by value, with the exact and asymptotic two-sample tests that a
 //!   notebook would call. It is what `driftline compare` prints.
+//! - [`mmd`] compares two mean embeddings of vectors.
 //!
 //! Everything is a pure function of its arguments. Empty input is `None` or an error, never a panic, and no
 //! result is NaN.
@@ -12,4 +13,5 @@
 pub mod binned;
 mod distribution;
 mod kolmogorov;
+pub mod mmd;
 pub mod sample;

@@ -74,6 +74,8 @@ impl Test {
     pub const fn applies_to(self, kind: ColumnKind) -> bool {
         match kind {
             ColumnKind::Numeric => true,
+            // Vectors are compared by their mean embedding, not value by value.
+            ColumnKind::Embedding => false,
             ColumnKind::Categorical => !matches!(
                 self,
                 Self::KolmogorovSmirnov

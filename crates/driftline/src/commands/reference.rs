@@ -4,7 +4,7 @@ use std::path::Path;
 
 use driftline_event::{ColumnKind, ColumnRole};
 use driftline_sketch::{
-    CategoricalProfile, ColumnProfile, NumericProfile, ProfileOptions, ReferenceBuilder,
+    CategoricalProfile, ColumnProfile, EmbeddingProfile, NumericProfile, ProfileOptions, ReferenceBuilder,
     ReferenceProfile,
 };
 use serde_json::json;
@@ -158,6 +158,12 @@ fn describe(profile: &ReferenceProfile) -> String {
                 row.extend(["", "", "", ""].map(str::to_owned));
                 row.push(most_common(categorical, 3));
             }
+            ColumnProfile::Embedding(embedding) => {
+                let reference = embedding.reference();
+                row.push(percent(reference.missing, reference.rows()));
+                row.extend(["", "", "", ""].map(str::to_owned));
+                row.push(coordinates(embedding));
+            }
         }
         rows.push(row);
     }
@@ -187,6 +193,15 @@ fn most_common(categorical: &CategoricalProfile, shown: usize) -> String {
     format!("{distinct}: {}{more}", shares.join(", "))
 }
 
+/// `128 coordinates, emb_0 … emb_127; 64 features`.
+fn coordinates(embedding: &EmbeddingProfile) -> String {
+    let (names, features) = (embedding.coordinates(), embedding.features());
+    let first = names.first().map_or("", String::as_str);
+    let last = names.last().map_or("", String::as_str);
+    let n = names.len();
+    format!("{n} coordinates, {first} … {last}; {features} features")
+}
+
 fn summary(profile: &ReferenceProfile) -> serde_json::Value {
     let columns: Vec<serde_json::Value> = profile
         .columns
@@ -203,6 +218,14 @@ fn summary(profile: &ReferenceProfile) -> serde_json::Value {
                     json!({"name": name, "role": role, "kind": kind, "values": {
                         "n": reference.valid(), "missing": reference.missing,
                         "distinct": categorical.distinct(), "cells": categorical.cells(),
+                    }})
+                }
+                ColumnProfile::Embedding(embedding) => {
+                    let reference = embedding.reference();
+                    json!({"name": name, "role": role, "kind": kind, "values": {
+                        "n": reference.valid, "missing": reference.missing,
+                        "coordinates": embedding.coordinates(), "features": embedding.features(),
+                        "bandwidth": embedding.bandwidth(), "seed": embedding.seed(),
                     }})
                 }
             }
@@ -238,6 +261,7 @@ pub(super) fn kind_name(kind: ColumnKind) -> &'static str {
     match kind {
         ColumnKind::Numeric => "numeric",
         ColumnKind::Categorical => "categorical",
+        ColumnKind::Embedding => "embedding",
     }
 }
 

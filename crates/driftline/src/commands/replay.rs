@@ -84,7 +84,7 @@ pub fn reference_mean(models: &ModelSet, series: &driftline_event::SeriesKey) ->
     let (_, spec) = models.find(&series.model, &series.version)?;
     match &spec.profile.column(series.role, &series.feature)?.profile {
         ColumnProfile::Numeric(profile) => profile.mean(profile.reference()),
-        ColumnProfile::Categorical(_) => None,
+        ColumnProfile::Categorical(_) | ColumnProfile::Embedding(_) => None,
     }
 }
 

@@ -135,6 +135,7 @@ fn fits(
             let (missing, rows) = match column.profile.reference() {
                 ColumnSummary::Numeric(s) => (s.missing, s.rows()),
                 ColumnSummary::Categorical(s) => (s.missing, s.rows()),
+                ColumnSummary::Embedding(s) => (s.missing, s.rows()),
             };
             let share = missing as f64 / rows.max(1) as f64;
             if rule.holds(share) {

@@ -287,7 +287,8 @@ impl Building {
     fn new(index: usize, role: Role, kind: ColumnKind) -> Self {
         let values = match kind {
             ColumnKind::Numeric => Values::Numbers(Vec::new()),
-            ColumnKind::Categorical => Values::Categories {
+            // No column of a file is a vector.
+            ColumnKind::Categorical | ColumnKind::Embedding => Values::Categories {
                 codes: Vec::new(),
                 names: Vec::new(),
             },
