@@ -1,5 +1,6 @@
 //! From the raw configuration to the checked one. Nothing here touches a file or the network.
 
+mod decision;
 mod kafka;
 mod limit;
 mod model;

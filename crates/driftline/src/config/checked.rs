@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use driftline_detect::ThresholdRule;
-use driftline_event::Timestamp;
+use driftline_event::{Severity, Timestamp};
 use driftline_wire::{LabelMapping, Mapping};
 
 use super::raw::{LateEvents, SaslMechanism, StreamFormat, StreamStart};
@@ -172,8 +172,46 @@ pub struct Model {
     pub out_of_orderness: Duration,
     /// How much longer a window stays open.
     pub allowed_lateness: Duration,
-    /// What raises alerts.
+    /// The default decision rule; none when it is off.
+    pub decision: Option<Decision>,
+    /// What raises alerts outside the budget.
     pub rules: Vec<ThresholdRule>,
+}
+
+/// The default decision rule: an indicator bank with a false-alarm budget.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// False alarms to be expected in 30 days, at most, of the model with all its versions.
+    pub alarms_per_month: f64,
+    /// How often evidence is taken in: whole panes.
+    pub step: Duration,
+    /// The tolerated Cohen's h of shapes, if the file gives one.
+    pub tolerance: Option<f64>,
+    /// The same of data-quality rates.
+    pub quality_tolerance: f64,
+    /// The likelihood ratio that resolves an alert.
+    pub clear_evidence: f64,
+    /// Shares of the budget, by column; 1 when not named.
+    pub weights: BTreeMap<String, f64>,
+    /// How bad an alarm is.
+    pub severity: Severity,
+}
+
+/// What a version's values are compared with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CompareWith {
+    /// The reference file, by season when the calibration says so.
+    #[default]
+    Reference,
+    /// The version's own values of an earlier time.
+    Trailing {
+        /// How long a time.
+        size: Duration,
+        /// How long before now it ends.
+        lag: Duration,
+    },
+    /// Another version of the same model, now.
+    Version(String),
 }
 
 /// One version of a model.
@@ -183,6 +221,10 @@ pub struct Version {
     pub version: String,
     /// The reference file, relative to [`Config::directory`].
     pub reference: PathBuf,
+    /// The calibration file, relative to [`Config::directory`].
+    pub calibration: Option<PathBuf>,
+    /// What its values are compared with.
+    pub compare_with: CompareWith,
 }
 
 /// One window.

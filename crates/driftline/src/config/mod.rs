@@ -8,6 +8,7 @@ mod checked;
 mod collect;
 mod problem;
 mod raw;
+mod raw_decision;
 mod raw_model;
 pub mod reference;
 mod secret;
@@ -19,8 +20,8 @@ mod yaml;
 use std::path::Path;
 
 pub use checked::{
-    Config, Flush, Http, Kafka, Limits, Model, Registry, RegistryAuth, Sasl, Stream, Tls, Topic,
-    Topics, Version, Window, Workers,
+    CompareWith, Config, Decision, Flush, Http, Kafka, Limits, Model, Registry, RegistryAuth, Sasl,
+    Stream, Tls, Topic, Topics, Version, Window, Workers,
 };
 pub use problem::{Gravity, Problem, Problems};
 pub use raw::{LateEvents, SaslMechanism, StreamFormat, StreamStart};

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+use super::raw_decision::{RawCompareWith, RawDecision};
 use super::units::DurationText;
 
 /// One monitored model.
@@ -30,7 +31,10 @@ pub(super) struct RawModel {
     pub(super) windows: Option<Vec<RawWindow>>,
     /// How much disorder is waited for.
     pub(super) lateness: RawLateness,
-    /// What raises alerts. The defaults are in docs/config.md; `[]` is no rules.
+    /// The default decision rule, with its false-alarm budget; `off` leaves alerts to `rules`.
+    pub(super) decision: Option<RawDecision>,
+    /// What raises alerts besides, outside the budget. None when absent, unless `decision` is off: then those
+    /// in docs/config.md.
     pub(super) rules: Option<Vec<RawRule>>,
 }
 
@@ -45,6 +49,10 @@ pub(super) struct RawVersion {
     /// The reference file, from `driftline reference build`; relative to the configuration.
     #[schemars(required)]
     pub(super) reference: Option<String>,
+    /// The calibration file, from `driftline calibrate`; relative to the configuration.
+    pub(super) calibration: Option<String>,
+    /// What its values are compared with; the reference when absent.
+    pub(super) compare_with: Option<RawCompareWith>,
 }
 
 /// How much disorder is waited for.
@@ -163,13 +171,15 @@ impl JsonSchema for StatisticName {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let names: Vec<&str> = Statistic::threshold_rules().map(Statistic::as_str).collect();
+        let names: Vec<&str> = Statistic::threshold_rules()
+            .map(Statistic::as_str)
+            .collect();
         json_schema!({ "type": "string", "enum": names })
     }
 }
 
 /// The JSON Schema of a severity.
-struct SeverityName;
+pub(super) struct SeverityName;
 
 impl JsonSchema for SeverityName {
     fn schema_name() -> Cow<'static, str> {

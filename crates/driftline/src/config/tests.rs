@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::time::Duration;
 
 use super::*;
 
@@ -290,4 +291,68 @@ fn partial_counts_outlive_the_longest_window() {
             .contains("shorter than the longest window"),
         "{warnings}"
     );
+}
+
+#[test]
+fn the_budget_is_on_unless_it_is_turned_off() {
+    let model = |keys: &str| {
+        let (mut config, _) = read(&format!("{MINIMAL}{keys}"))
+            .map_err(|p| p.to_string())
+            .unwrap();
+        config.models.remove(0)
+    };
+    let on = model("");
+    assert_eq!(on.decision.map(|d| d.alarms_per_month), Some(1.0));
+    assert!(on.rules.is_empty(), "rules flood: only on request");
+    let off = model("    decision: off\n");
+    assert!(off.decision.is_none() && off.rules.len() == 6);
+    let keys =
+        "    decision: {alarms_per_month: 0.5, step: 24h, tolerance: 0.2, weights: {age: 3}}\n";
+    let decision = model(keys).decision.unwrap();
+    assert_eq!(decision.step, Duration::from_secs(86_400));
+    assert_eq!(
+        (decision.alarms_per_month, decision.tolerance),
+        (0.5, Some(0.2))
+    );
+    assert_eq!(decision.weights["age"], 3.0);
+}
+
+#[test]
+fn a_version_is_compared_with_one_thing() {
+    let version = |keys: &str| {
+        MINIMAL.replace(
+            "[{version: 1, reference: churn-1.json}]",
+            &format!("[{{version: '1', reference: r}}, {{version: '2', reference: r, compare_with: {keys}}}]"),
+        )
+    };
+    let with = |keys: &str| {
+        let (config, _) = read(&version(keys)).map_err(|p| p.to_string()).unwrap();
+        config.models[0].versions[1].compare_with.clone()
+    };
+    let day = Duration::from_secs(86_400);
+    assert_eq!(with("reference"), CompareWith::Reference);
+    assert_eq!(with("{version: '1'}"), CompareWith::Version("1".into()));
+    let trailing = CompareWith::Trailing {
+        size: 7 * day,
+        lag: day,
+    };
+    assert_eq!(with("{trailing: 7d, lag: 1d}"), trailing);
+    let trailing = CompareWith::Trailing {
+        size: 7 * day,
+        lag: 7 * day,
+    };
+    assert_eq!(with("{trailing: 7d}"), trailing);
+    for (keys, told) in [
+        ("{version: '2'}", "`2` is not another version"),
+        (
+            "{version: '1', trailing: 7d}",
+            "does not say what to compare with",
+        ),
+        ("{lag: 1d}", "does not say what to compare with"),
+        ("{trailing: 90s}", "not a whole number of panes"),
+        ("refernce", "reference"),
+    ] {
+        let problems = problems(&version(keys));
+        assert!(problems.contains(told), "{keys}: {problems}");
+    }
 }

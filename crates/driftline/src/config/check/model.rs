@@ -7,7 +7,7 @@ use driftline_detect::ThresholdRule;
 use driftline_event::{Severity, Statistic};
 
 use super::{Checker, item, key};
-use crate::config::checked::{Model, Version, Window};
+use crate::config::checked::{CompareWith, Model, Version, Window};
 use crate::config::raw_model::{RawModel, RawRule, RawVersion, RawWindow};
 use crate::config::suggest;
 use crate::config::units::{DurationText, spell_duration};
@@ -19,7 +19,7 @@ const PANES_PER_WINDOW_MAX: u128 = 100_000;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// The rules of a model that gives none: statistic, threshold, values needed.
+/// The rules of a model that gives none and has no budget: statistic, threshold, values needed.
 const DEFAULT_RULES: &[(Statistic, f64, u64)] = &[
     (Statistic::Psi, 0.2, 1_000),
     (Statistic::KolmogorovSmirnov, 0.15, 1_000),
@@ -65,7 +65,11 @@ impl Checker<'_> {
             );
         }
         let windows = self.windows(raw.windows, &key(path, "windows"), pane);
-        let rules = self.rules(raw.rules, &key(path, "rules"), &windows);
+        let decision = self.decision(raw.decision, &key(path, "decision"), pane);
+        let rules = match (raw.rules, &decision) {
+            (None, Some(_)) => Vec::new(),
+            (rules, _) => self.rules(rules, &key(path, "rules"), &windows),
+        };
         let lateness = key(path, "lateness");
         let disorder = raw.lateness.out_of_orderness.as_ref();
         let allowed = raw.lateness.allowed.as_ref();
@@ -81,17 +85,18 @@ impl Checker<'_> {
         }
         Model {
             id,
-            versions: self.versions(raw.versions, &key(path, "versions")),
+            versions: self.versions(raw.versions, &key(path, "versions"), pane),
             segments,
             pane,
             windows,
             out_of_orderness: self.duration(disorder, &key(&lateness, "out_of_orderness"), pane),
             allowed_lateness: self.duration(allowed, &key(&lateness, "allowed"), Duration::ZERO),
+            decision,
             rules,
         }
     }
 
-    fn versions(&mut self, raw: Vec<RawVersion>, path: &str) -> Vec<Version> {
+    fn versions(&mut self, raw: Vec<RawVersion>, path: &str, pane: Duration) -> Vec<Version> {
         if raw.is_empty() && !self.problems.covers(path) {
             let hint = "give [{version: \"1\", reference: file.json}]; `driftline reference build` makes the file";
             self.error(path, "the model has no version", hint);
@@ -111,7 +116,25 @@ impl Checker<'_> {
             versions.push(Version {
                 version,
                 reference: PathBuf::from(reference),
+                calibration: raw.calibration.map(PathBuf::from),
+                compare_with: self.compare_with(
+                    raw.compare_with,
+                    &key(&path, "compare_with"),
+                    pane,
+                ),
             });
+        }
+        for (i, version) in versions.iter().enumerate() {
+            let CompareWith::Version(other) = &version.compare_with else {
+                continue;
+            };
+            let known = versions.iter().any(|v| v.version == *other);
+            if !known || version.version == *other {
+                let names: Vec<&str> = versions.iter().map(|v| v.version.as_str()).collect();
+                let message = format!("`{other}` is not another version of the model");
+                let path = key(&key(&item(path, i), "compare_with"), "version");
+                self.error(&path, message, suggest::hint(other, &names));
+            }
         }
         versions
     }
@@ -196,7 +219,7 @@ impl Checker<'_> {
         })
     }
 
-    fn whole_panes(&mut self, duration: Duration, pane: Duration, path: &str) {
+    pub(super) fn whole_panes(&mut self, duration: Duration, pane: Duration, path: &str) {
         if !duration.as_millis().is_multiple_of(pane.as_millis().max(1)) {
             let (duration, pane) = (spell_duration(duration), spell_duration(pane));
             let message = format!("{duration} is not a whole number of panes of {pane}");
@@ -274,7 +297,9 @@ impl Checker<'_> {
     }
 
     fn statistic(&mut self, name: Option<String>, path: &str) -> Statistic {
-        let known: Vec<&str> = Statistic::threshold_rules().map(Statistic::as_str).collect();
+        let known: Vec<&str> = Statistic::threshold_rules()
+            .map(Statistic::as_str)
+            .collect();
         let Some(name) = name else {
             self.required::<String>(None, path, &format!("one of {}", known.join(", ")));
             return Statistic::Psi;
