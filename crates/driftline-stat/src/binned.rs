@@ -12,7 +12,18 @@
 //! | [`jensen_shannon`] | no | 0–1 | [`jensen_shannon_floor`] |
 //! | [`hellinger`] | no | 0–1 | [`hellinger_floor`] |
 //! | [`total_variation`] | no | 0–1 | [`total_variation_floor`] |
-//! | [`chi_square`] | no | 0–∞ | its degrees of freedom |
+//! | [`chi_square`], [`g_test`] | no | 0–∞ | its degrees of freedom |
+//! | [`kuiper`] | yes | 0–2 | 1.25·√(1/n + 1/m) |
+//! | [`cramer_von_mises`] | yes | 0–∞ | 1/6 |
+//! | [`anderson_darling`] | yes | −1.3–∞ | 0 |
+//! | [`mann_whitney`] | yes | 0–nm | nm/2 |
+//! | [`energy`] | yes | the root of the column's units | – |
+//! | [`kl_divergence`] | no | 0–∞ | half of [`psi_floor`] |
+//! | [`l_infinity`] | no | 0–1 | – |
+//! | [`welch_t`], [`z_test`] | – | any number | 0 |
+//!
+//! Fisher's exact test needs no approximation: two cells are a table for [`sample`](crate::sample). Epps–Singleton's
+//! waves cannot be had from counts.
 //!
 //! A *floor* is the value to expect when nothing has drifted, from sampling noise alone: a threshold below it
 //! only measures how few events there were. The divergences grow with the number of cells, so compute them on
@@ -29,18 +40,32 @@
 
 mod cells;
 mod chi_square;
+mod cumulative;
 mod divergence;
+mod moment;
 mod ordered;
 
 pub use cells::{merge_counts, merge_to_cells, total};
-pub use chi_square::{ChiSquare, chi_square, chi_square_p_value};
+pub use chi_square::{ChiSquare, chi_square, chi_square_p_value, g_test};
+pub use cumulative::{anderson_darling, cramer_von_mises, kuiper, mann_whitney, z_test};
 pub use divergence::{
-    ZERO_SHARE, hellinger, hellinger_floor, jensen_shannon, jensen_shannon_floor, psi, psi_floor,
-    total_variation, total_variation_floor,
+    ZERO_SHARE, hellinger, hellinger_floor, jensen_shannon, jensen_shannon_floor, kl_divergence,
+    l_infinity, psi, psi_floor, total_variation, total_variation_floor,
 };
+pub use moment::{Moments, welch_t};
 pub use ordered::{
-    Outside, kolmogorov_smirnov, kolmogorov_smirnov_floor, kolmogorov_smirnov_p_value, wasserstein,
+    Outside, energy, kolmogorov_smirnov, kolmogorov_smirnov_floor, kolmogorov_smirnov_p_value,
+    wasserstein,
 };
+
+/// A statistic of counts and its p-value without drift.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BinnedTest {
+    /// The statistic, as the test of the same name in [`sample`](crate::sample) defines it.
+    pub statistic: f64,
+    /// Probability of a statistic at least this extreme without drift.
+    pub p_value: f64,
+}
 
 /// The totals of both rows as floats, if the rows fit each other and neither is empty.
 fn totals(reference: &[u64], current: &[u64]) -> Option<(f64, f64)> {

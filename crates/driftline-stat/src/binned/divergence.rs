@@ -36,6 +36,53 @@ pub fn psi(reference: &[u64], current: &[u64]) -> Option<f64> {
     })
 }
 
+/// Kullback–Leibler divergence KL(reference‖current), in nats.
+///
+/// **Formula.** Σ p·ln(p/q), a share of zero on one side being replaced by [`ZERO_SHARE`] without renormalising, so that
+/// it can be slightly negative. A cell that is empty on both sides adds nothing.
+///
+/// **When not to use.** On many cells or few events: without drift it is half of [`psi_floor`].
+///
+/// **Source.** Kullback and Leibler 1951. Reference: `scipy.stats.entropy(p, q)` where no share is zero.
+///
+/// ```
+/// use driftline_stat::binned;
+///
+/// let by_hand = 0.5 * (0.5_f64 / 0.6).ln() + 0.5 * (0.5_f64 / 0.4).ln();
+/// assert!((binned::kl_divergence(&[5, 5], &[6, 4]).unwrap() - by_hand).abs() < 1e-12);
+/// ```
+pub fn kl_divergence(reference: &[u64], current: &[u64]) -> Option<f64> {
+    sum_over_cells(reference, current, |p, q| {
+        if p == 0.0 && q == 0.0 {
+            return 0.0;
+        }
+        let p = if p == 0.0 { ZERO_SHARE } else { p };
+        let q = if q == 0.0 { ZERO_SHARE } else { q };
+        p * (p / q).ln()
+    })
+}
+
+/// Largest difference between two shares, 0 to 1.
+///
+/// **Formula.** max |q − p|.
+///
+/// **When not to use.** For a change that is spread over many cells; it sees only the largest. On bins of a number it is
+/// at most the mass of a bin.
+///
+/// ```
+/// use driftline_stat::binned;
+///
+/// assert_eq!(binned::l_infinity(&[5, 5, 0], &[3, 0, 1]), Some(0.5));
+/// ```
+pub fn l_infinity(reference: &[u64], current: &[u64]) -> Option<f64> {
+    let (n_ref, n_cur) = totals(reference, current)?;
+    let gaps = reference
+        .iter()
+        .zip(current)
+        .map(|(&r, &c)| (c as f64 / n_cur - r as f64 / n_ref).abs());
+    Some(gaps.fold(0.0, f64::max))
+}
+
 /// Jensen–Shannon distance: the square root of the divergence in base 2, 0 to 1.
 ///
 /// **Formula.** √(½·KL(p‖m) + ½·KL(q‖m)) with m = (p + q)/2 and logarithms to base 2. It is a metric.

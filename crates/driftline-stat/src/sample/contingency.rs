@@ -32,15 +32,6 @@ impl Table {
         total(&self.reference) == 0.0 || total(&self.current) == 0.0
     }
 
-    /// The share of each cell in reference and current.
-    pub(super) fn shares(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
-        let (n, m) = (total(&self.reference), total(&self.current));
-        self.reference
-            .iter()
-            .zip(&self.current)
-            .map(move |(&r, &c)| (r as f64 / n, c as f64 / m))
-    }
-
     /// The sum of `term(observed, expected)` over all cells of both sides, with Yates' correction in a two by two
     /// table, and its degrees of freedom.
     fn sum_against_expected(&self, term: impl Fn(f64, f64) -> f64) -> (f64, usize) {

@@ -219,20 +219,27 @@ pub fn anderson_darling(pair: &NumericPair) -> Result<TestResult, TestError> {
     }
     let statistic = sum * (1.0 / n + 1.0 / m) * (size - 1.0) / size;
     let standardised = (statistic - 1.0) / anderson_variance(n, m).sqrt();
+    Ok(TestResult::asymptotic(
+        standardised,
+        anderson_p_value(standardised),
+    ))
+}
+
+/// The p-value of the standardised Anderson–Darling statistic.
+pub(crate) fn anderson_p_value(standardised: f64) -> f64 {
     let (first, last) = ANDERSON_CRITICAL;
-    let p_value = if standardised < first {
+    if standardised < first {
         0.25
     } else if standardised > last {
         0.001
     } else {
         let [c, b, a] = ANDERSON_FIT;
         ((a * standardised + b) * standardised + c).exp()
-    };
-    Ok(TestResult::asymptotic(standardised, p_value))
+    }
 }
 
 /// Variance of the Anderson–Darling statistic of two samples (Scholz and Stephens 1987, equation 4).
-fn anderson_variance(n: f64, m: f64) -> f64 {
+pub(crate) fn anderson_variance(n: f64, m: f64) -> f64 {
     let size = n + m;
     let inverse = 1.0 / n + 1.0 / m;
     // g is a double sum over i < j; the inner one is carried along.

@@ -51,6 +51,11 @@ impl NumericPair {
         }
     }
 
+    /// The smallest and the largest value of the reference.
+    pub fn reference_range(&self) -> (f64, f64) {
+        (self.reference[0], self.reference[self.reference.len() - 1])
+    }
+
     /// The sizes of reference and current.
     pub(super) fn sizes(&self) -> (usize, usize) {
         (self.reference.len(), self.current.len())

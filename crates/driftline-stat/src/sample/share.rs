@@ -5,7 +5,7 @@
 
 use super::contingency::Table;
 use super::{NumericPair, TestResult};
-use crate::binned::{self, ZERO_SHARE};
+use crate::binned;
 
 /// Population stability index; see [`binned::psi`].
 ///
@@ -45,12 +45,7 @@ pub fn psi(table: &Table) -> TestResult {
 /// # Ok::<(), driftline_stat::sample::TestError>(())
 /// ```
 pub fn kl_divergence(table: &Table) -> TestResult {
-    let sum = table.shares().map(|(p, q)| {
-        let p = if p == 0.0 { ZERO_SHARE } else { p };
-        let q = if q == 0.0 { ZERO_SHARE } else { q };
-        p * (p / q).ln()
-    });
-    TestResult::distance(sum.sum())
+    of_counts(table, binned::kl_divergence)
 }
 
 /// Jensen–Shannon distance in base 2; see [`binned::jensen_shannon`].
@@ -111,11 +106,7 @@ pub fn total_variation(table: &Table) -> TestResult {
 /// # Ok::<(), driftline_stat::sample::TestError>(())
 /// ```
 pub fn l_infinity(table: &Table) -> TestResult {
-    TestResult::distance(
-        table
-            .shares()
-            .fold(0.0, |max, (p, q)| max.max((q - p).abs())),
-    )
+    of_counts(table, binned::l_infinity)
 }
 
 /// Counts of both samples in the bins between the reference's deciles.
