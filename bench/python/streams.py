@@ -59,7 +59,8 @@ class Export:
         """One stream. `reference` is the rows to learn from, a quarter if not given."""
         columns = []
         for column in frame.columns:
-            text = column in categories or not pd.api.types.is_numeric_dtype(frame[column])
+            numbers = pd.api.types.is_numeric_dtype(frame[column]) and frame[column].dtype != bool
+            text = column == label or column in categories or not numbers
             columns.append({
                 "name": column,
                 "kind": "category" if text else "numeric",

@@ -1,0 +1,253 @@
+//! What a monitor has learnt from the reference part of a stream, and how it sees the panes after it.
+
+use std::ops::Range;
+
+use anyhow::{Context, Result};
+use driftline_event::ColumnRole;
+use driftline_sketch::{
+    CategoryCode, ColumnProfile, ColumnSummary, MISSING_CODE, ProfileOptions, ReferenceBuilder,
+};
+use driftline_stat::binned;
+
+use crate::model::NaiveBayes;
+use crate::stream::{Column, NO_CATEGORY, Role, Table, Values};
+
+/// What of a stream is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Features, and outputs of a model that comes with the data.
+    Inputs,
+    /// Besides, the labels and the errors of a model fitted on the first half of the reference.
+    WithLabels,
+}
+
+/// Cells of the distances that grow with the number of cells.
+const COARSE_CELLS: usize = 10;
+const TEXTS: [&str; 2] = ["right", "wrong"];
+
+/// A watched column and its reference.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    pub(crate) profile: ColumnProfile,
+    /// Codes by place in the dictionary; for categories.
+    codes: Vec<CategoryCode>,
+    source: Source,
+    coarse: Vec<usize>,
+    reference: Vec<u64>,
+    reference_coarse: Vec<u64>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Column(usize),
+    Errors,
+}
+
+/// How far a window is from the reference, column by column.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Distances {
+    /// Of Kolmogorov–Smirnov for numbers and chi-square for categories.
+    pub(crate) p_value: f64,
+    pub(crate) psi: f64,
+    /// Wasserstein in standard deviations for numbers, Jensen–Shannon for categories.
+    pub(crate) distance: f64,
+}
+
+/// The reference of all watched columns.
+#[derive(Debug)]
+pub(crate) struct Reference {
+    pub(crate) columns: Vec<Watched>,
+    model: Option<NaiveBayes>,
+}
+
+impl Reference {
+    /// Learns what these rows look like.
+    pub(crate) fn learn(table: &Table, rows: Range<usize>, scope: Scope) -> Result<Self> {
+        let mut columns = Vec::new();
+        for (place, column) in table.columns.iter().enumerate() {
+            columns.push(Watched::of_column(place, column, rows.clone())?);
+        }
+        let mut model = None;
+        if scope == Scope::WithLabels {
+            let half = rows.start + rows.len() / 2;
+            let profiles: Vec<ColumnProfile> = columns.iter().map(|c| c.profile.clone()).collect();
+            model = NaiveBayes::fit(table, &profiles, rows.start..half);
+            if let Some(model) = &model {
+                columns.push(Watched::of_errors(model, table, half..rows.end)?);
+            }
+        } else {
+            columns.retain(|watched| match watched.source {
+                Source::Column(place) => table.columns[place].role != Role::Label,
+                Source::Errors => false,
+            });
+        }
+        Ok(Self { columns, model })
+    }
+
+    /// What these rows look like.
+    pub(crate) fn pane(&self, table: &Table, rows: Range<usize>) -> Vec<ColumnSummary> {
+        let see = |watched: &Watched| {
+            let mut summary = watched.profile.empty_summary();
+            match (&watched.source, &self.model) {
+                (Source::Column(place), _) => {
+                    watched.count(&table.columns[*place], rows.clone(), &mut summary);
+                }
+                (Source::Errors, Some(model)) => {
+                    let codes: Vec<CategoryCode> = rows
+                        .clone()
+                        .map(|row| match model.errs(table, row) {
+                            Some(wrong) => watched.codes[usize::from(wrong)],
+                            None => MISSING_CODE,
+                        })
+                        .collect();
+                    watched.add_codes(&codes, &mut summary);
+                }
+                (Source::Errors, None) => {}
+            }
+            summary
+        };
+        self.columns.iter().map(see).collect()
+    }
+}
+
+impl Watched {
+    fn of_column(place: usize, column: &Column, rows: Range<usize>) -> Result<Self> {
+        let mut builder = builder();
+        match &column.values {
+            Values::Numeric(values) => {
+                builder.numeric(&column.name, ColumnRole::Feature, values[rows].to_vec())?;
+            }
+            Values::Category(values) => {
+                let text = |place: &u32| column.dictionary.get(*place as usize).map(String::as_str);
+                let texts = values[rows].iter().map(text);
+                builder.categorical(&column.name, ColumnRole::Feature, texts)?;
+            }
+        }
+        let texts = column.dictionary.iter().map(String::as_str);
+        Self::finish(builder, texts, Source::Column(place))
+    }
+
+    fn of_errors(model: &NaiveBayes, table: &Table, rows: Range<usize>) -> Result<Self> {
+        let mut builder = builder();
+        let texts = rows.map(|row| {
+            model
+                .errs(table, row)
+                .map(|wrong| TEXTS[usize::from(wrong)])
+        });
+        builder.categorical("error", ColumnRole::Output, texts)?;
+        Self::finish(builder, TEXTS.into_iter(), Source::Errors)
+    }
+
+    fn finish<'a>(
+        builder: ReferenceBuilder,
+        texts: impl Iterator<Item = &'a str>,
+        source: Source,
+    ) -> Result<Self> {
+        let built = builder.build()?.columns.pop();
+        let profile = built.context("a profile of one column")?.profile;
+        let (codes, coarse) = match &profile {
+            ColumnProfile::Numeric(numeric) => {
+                let counts = &numeric.reference().counts;
+                (Vec::new(), binned::merge_to_cells(counts, COARSE_CELLS))
+            }
+            ColumnProfile::Categorical(categories) => {
+                // One more for the unseen.
+                let cells = (0..=categories.cells()).collect();
+                (texts.map(|text| categories.code(text)).collect(), cells)
+            }
+            _ => (Vec::new(), Vec::new()),
+        };
+        let reference = cells(&profile.reference());
+        Ok(Self {
+            reference_coarse: binned::merge_counts(&reference, &coarse),
+            reference,
+            profile,
+            codes,
+            source,
+            coarse,
+        })
+    }
+
+    fn count(&self, column: &Column, rows: Range<usize>, into: &mut ColumnSummary) {
+        match (&self.profile, &column.values, into) {
+            (ColumnProfile::Numeric(p), Values::Numeric(values), ColumnSummary::Numeric(into)) => {
+                p.add_column(&values[rows], into);
+            }
+            (_, Values::Category(values), into) => {
+                let code = |place: &u32| match *place {
+                    NO_CATEGORY => MISSING_CODE,
+                    place => self.codes[place as usize],
+                };
+                let codes: Vec<CategoryCode> = values[rows].iter().map(code).collect();
+                self.add_codes(&codes, into);
+            }
+            _ => {}
+        }
+    }
+
+    fn add_codes(&self, codes: &[CategoryCode], into: &mut ColumnSummary) {
+        if let (ColumnProfile::Categorical(profile), ColumnSummary::Categorical(into)) =
+            (&self.profile, into)
+        {
+            profile.add_codes(codes, into);
+        }
+    }
+
+    /// How far a window is from the reference; no distance at all while it is empty.
+    pub(crate) fn distances(&self, window: &ColumnSummary) -> Distances {
+        let current = cells(window);
+        let coarse = binned::merge_counts(&current, &self.coarse);
+        let psi = binned::psi(&self.reference_coarse, &coarse).unwrap_or(0.0);
+        let (p_value, distance) = match (&self.profile, window) {
+            (ColumnProfile::Numeric(profile), ColumnSummary::Numeric(window)) => {
+                let p_value = binned::kolmogorov_smirnov(&self.reference, &current).and_then(|d| {
+                    let (n_ref, n_cur) = (profile.reference().valid(), window.valid());
+                    binned::kolmogorov_smirnov_p_value(d, current.len(), n_ref, n_cur)
+                });
+                let outside = binned::Outside {
+                    below: window.below_min,
+                    above: window.above_max,
+                    distance: profile.distance_outside(window),
+                };
+                let (minimum, maximum) = (profile.minimum(), profile.maximum());
+                let bounds = profile.upper_bounds();
+                let reference = &self.reference;
+                let distance =
+                    binned::wasserstein(bounds, minimum, maximum, reference, &current, outside);
+                let scale = profile.standard_deviation();
+                (
+                    p_value,
+                    distance.map(|d| d / scale).filter(|d| d.is_finite()),
+                )
+            }
+            _ => {
+                let test = binned::chi_square(&self.reference, &current);
+                let distance = binned::jensen_shannon(&self.reference, &current);
+                (test.map(|test| test.p_value), distance)
+            }
+        };
+        Distances {
+            p_value: p_value.unwrap_or(1.0),
+            psi,
+            distance: distance.unwrap_or(0.0),
+        }
+    }
+}
+
+/// A builder of one column.
+fn builder() -> ReferenceBuilder {
+    ReferenceBuilder::new("streams", "1", ProfileOptions::default())
+}
+
+/// Counts by cell, with one for the unseen categories at the end.
+fn cells(summary: &ColumnSummary) -> Vec<u64> {
+    match summary {
+        ColumnSummary::Numeric(summary) => summary.counts.clone(),
+        ColumnSummary::Categorical(summary) => {
+            let mut counts = summary.counts.clone();
+            counts.push(summary.unseen);
+            counts
+        }
+        _ => Vec::new(),
+    }
+}
