@@ -4,10 +4,13 @@ mod decision;
 mod kafka;
 mod limit;
 mod model;
+mod rule;
 
 use std::fmt::Display;
 use std::path::Path;
 use std::time::Duration;
+
+pub(super) use rule::CORRECTIONS;
 
 use super::checked::Config;
 use super::problem::Problems;

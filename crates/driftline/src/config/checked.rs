@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use driftline_detect::ThresholdRule;
+use driftline_detect::{ColumnQuorum, PValueRule, ThresholdRule};
 use driftline_event::{Severity, Timestamp};
 use driftline_wire::{LabelMapping, Mapping};
 
@@ -176,6 +176,10 @@ pub struct Model {
     pub decision: Option<Decision>,
     /// What raises alerts outside the budget.
     pub rules: Vec<ThresholdRule>,
+    /// Tests whose p-values are corrected for the number of columns or looks.
+    pub p_value_rules: Vec<PValueRule>,
+    /// Rules over rules: enough columns at once.
+    pub quorums: Vec<ColumnQuorum>,
 }
 
 /// The default decision rule: an indicator bank with a false-alarm budget.

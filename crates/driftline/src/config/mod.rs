@@ -10,6 +10,7 @@ mod problem;
 mod raw;
 mod raw_decision;
 mod raw_model;
+mod raw_rule;
 pub mod reference;
 mod secret;
 pub mod sizing;

@@ -10,6 +10,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::raw_decision::{RawCompareWith, RawDecision};
+use super::raw_rule::{RawPValueRule, RawQuorum};
 use super::units::DurationText;
 
 /// One monitored model.
@@ -36,6 +37,10 @@ pub(super) struct RawModel {
     /// What raises alerts besides, outside the budget. None when absent, unless `decision` is off: then those
     /// in docs/config.md.
     pub(super) rules: Option<Vec<RawRule>>,
+    /// Tests whose p-values are corrected for the number of columns or of looks, outside the budget.
+    pub(super) p_value_rules: Vec<RawPValueRule>,
+    /// Alerts for a rule that holds for many columns at once, outside the budget.
+    pub(super) quorums: Vec<RawQuorum>,
 }
 
 /// One version of a model.
@@ -149,8 +154,10 @@ pub(super) struct RawRule {
     pub(super) windows: Vec<String>,
     /// Columns it looks at, by name; all when absent.
     pub(super) columns: Vec<String>,
-    /// How many closes in a row it must hold before it fires.
+    /// How many closes it must hold before it fires.
     pub(super) r#for: Option<u32>,
+    /// Of how many of the last closes; in a row when absent.
+    pub(super) of: Option<u32>,
     /// How many closes in a row it must be clear before it is resolved.
     pub(super) clear: Option<u32>,
     /// A close is clear below `threshold` times this.

@@ -356,3 +356,45 @@ fn a_version_is_compared_with_one_thing() {
         assert!(problems.contains(told), "{keys}: {problems}");
     }
 }
+
+#[test]
+fn rules_over_many_columns_are_read_and_checked() {
+    let keys = "
+    rules: [{statistic: psi, threshold: 0.2, for: 2, of: 5}]
+    p_value_rules: [{test: ks, alpha: 0.05, correction: saffron}]
+    quorums: [{rule: ks_p_value, share: 0.5}, {name: three, rule: psi, at_least: 3, windows: [1h]}]
+";
+    let (config, _) = read(&format!("{MINIMAL}{keys}"))
+        .map_err(|p| p.to_string())
+        .unwrap();
+    let model = &config.models[0];
+    assert_eq!(model.rules[0].of_closes, Some(5));
+    assert_eq!(model.p_value_rules[0].name, "ks_p_value");
+    assert_eq!(model.quorums[1].windows, ["1h"]);
+    for (keys, told) in [
+        ("p_value_rules: [{test: psi}]", "`psi` has no p-value here"),
+        (
+            "p_value_rules: [{test: ks, correction: lrd}]",
+            "`lrd` is not a correction",
+        ),
+        (
+            "p_value_rules: [{test: ks}, {test: ks}]",
+            "p_value_rules[1]",
+        ),
+        (
+            "quorums: [{rule: psi, share: 0.5}]",
+            "the model has no rule `psi`",
+        ),
+        (
+            "decision: off\n    quorums: [{rule: psi}]",
+            "how many columns",
+        ),
+        (
+            "rules: [{statistic: psi, threshold: 0.2, for: 4, of: 3}]",
+            "rules[0].of: 3 is out of range",
+        ),
+    ] {
+        let problems = problems(&format!("{MINIMAL}    {keys}\n"));
+        assert!(problems.contains(told), "{keys}: {problems}");
+    }
+}

@@ -17,6 +17,9 @@ const SLIDES_PER_WINDOW: u128 = 12;
 /// A window of more panes than this is a mistake in one of the two.
 const PANES_PER_WINDOW_MAX: u128 = 100_000;
 
+/// Nobody waits for more closes than this.
+pub(super) const CLOSES_MAX: u32 = 10_000;
+
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// The rules of a model that gives none and has no budget: statistic, threshold, values needed.
@@ -70,6 +73,14 @@ impl Checker<'_> {
             (None, Some(_)) => Vec::new(),
             (rules, _) => self.rules(rules, &key(path, "rules"), &windows),
         };
+        let p_value_path = key(path, "p_value_rules");
+        let p_value_rules = self.p_value_rules(raw.p_value_rules, &p_value_path, &windows);
+        let mut names: Vec<&str> = rules.iter().map(|r| r.name.as_str()).collect();
+        for (i, rule) in p_value_rules.iter().enumerate() {
+            self.fresh(&names, &rule.name, &item(&p_value_path, i), "rule");
+        }
+        names.extend(p_value_rules.iter().map(|r| r.name.as_str()));
+        let quorums = self.quorums(raw.quorums, &key(path, "quorums"), &windows, &names);
         let lateness = key(path, "lateness");
         let disorder = raw.lateness.out_of_orderness.as_ref();
         let allowed = raw.lateness.allowed.as_ref();
@@ -93,6 +104,8 @@ impl Checker<'_> {
             allowed_lateness: self.duration(allowed, &key(&lateness, "allowed"), Duration::ZERO),
             decision,
             rules,
+            p_value_rules,
+            quorums,
         }
     }
 
@@ -262,26 +275,18 @@ impl Checker<'_> {
         if !self.problems.covers(&threshold_path) {
             self.threshold(threshold, statistic, &threshold_path);
         }
-        let known: Vec<&str> = windows.iter().map(|w| w.name.as_str()).collect();
-        for (i, name) in raw.windows.iter().enumerate() {
-            if !known.is_empty() && !known.contains(&name.as_str()) {
-                let message = format!("the model has no window `{name}`");
-                self.error(
-                    &item(&key(path, "windows"), i),
-                    message,
-                    suggest::hint(name, &known),
-                );
-            }
-        }
+        self.known_windows(&raw.windows, path, windows);
         let default = default_rule(statistic, threshold, 1_000);
         let clear_ratio = raw.clear_ratio.unwrap_or(default.clear_ratio);
         let cooldown = raw.cooldown.as_ref();
+        let for_closes = self.closes(raw.r#for, default.for_closes, &key(path, "for"));
         ThresholdRule {
             name: raw.name.unwrap_or_else(|| statistic.as_str().to_owned()),
             min_events: raw
                 .min_events
                 .unwrap_or(if statistic.is_quality() { 200 } else { 1_000 }),
-            for_closes: self.closes(raw.r#for, default.for_closes, &key(path, "for")),
+            for_closes,
+            of_closes: self.of_closes(raw.of, for_closes, path),
             clear_closes: self.closes(raw.clear, default.clear_closes, &key(path, "clear")),
             clear_ratio: self.within(clear_ratio, &key(path, "clear_ratio"), 0.01, 1.0),
             cooldown: self.duration(cooldown, &key(path, "cooldown"), default.cooldown),
@@ -292,8 +297,8 @@ impl Checker<'_> {
         }
     }
 
-    fn closes(&mut self, given: Option<u32>, default: u32, path: &str) -> u32 {
-        self.within(given.unwrap_or(default), path, 1, 10_000)
+    pub(super) fn closes(&mut self, given: Option<u32>, default: u32, path: &str) -> u32 {
+        self.within(given.unwrap_or(default), path, 1, CLOSES_MAX)
     }
 
     fn statistic(&mut self, name: Option<String>, path: &str) -> Statistic {
