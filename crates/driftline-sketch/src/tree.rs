@@ -21,8 +21,9 @@
 
 mod build;
 mod dependence;
+mod wording;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::categorical::{CategoricalProfile, CategoryCode};
 pub(crate) use build::{Source, Values};
@@ -111,7 +112,7 @@ pub struct LeafCondition {
 pub enum LeafValues {
     /// Numbers of an interval.
     Interval {
-        /// Only numbers above this; what is missing or no number counts as above everything.
+        /// Only numbers above this, and, unless there is an upper end, what is missing or no number.
         above: Option<f64>,
         /// Only numbers up to this; nothing that is missing or no number.
         at_most: Option<f64>,
@@ -171,6 +172,16 @@ impl JointTree {
             .get(node - self.splits.len())
             .copied()
             .unwrap_or(0)
+    }
+
+    /// The positions of the columns that are split on, ascending.
+    pub fn columns(&self) -> Vec<usize> {
+        let column = |split: &Split| match split {
+            Split::Whole => None,
+            Split::Number { column, .. } | Split::Category { column, .. } => Some(*column),
+        };
+        let columns: BTreeSet<usize> = self.splits.iter().filter_map(column).collect();
+        columns.into_iter().collect()
     }
 
     /// What the rows of a leaf have in common, column by column.
