@@ -57,8 +57,9 @@ impl BankState {
                 let surplus = (hits - trials * null.rate) as f32;
                 let slack = surplus.abs() * ROUNDING;
                 // Slopes are positive upwards and negative downwards: either way the product comes out too small.
-                let surplus = [surplus - slack, surplus + slack];
-                step_lanes(evidence, slope, drift, surplus, trials as f32, bank.weight);
+                let (up, down) = (surplus - slack, surplus + slack);
+                let surplus = [up, down, up, down, up, down, up, down, up, down, up, down];
+                step_lanes(evidence, slope, drift, surplus, trials as f32, null.weight);
             }
             for (sum, term) in sums.iter_mut().zip(evidence.iter()) {
                 *sum += *term;
@@ -111,43 +112,59 @@ fn step_lanes(
     evidence: &mut [f32; LANES],
     slopes: &[f32; LANES],
     drifts: &[f32; LANES],
-    surplus: [f32; 2],
+    surplus: [f32; LANES],
     trials: f32,
     weight: f32,
 ) {
-    for lane in 0..LANES {
-        let exponent = surplus[lane % 2] * slopes[lane] + trials * drifts[lane];
-        let grown = (evidence[lane] + weight) * exp2_below(exponent);
-        evidence[lane] = if grown < EVIDENCE_MAX {
-            grown
-        } else {
-            EVIDENCE_MAX
-        };
+    // Four at a time is what every x86-64 does at once.
+    for start in (0..LANES).step_by(4) {
+        let exponents: [f32; 4] = std::array::from_fn(|i| {
+            surplus[start + i] * slopes[start + i] + trials * drifts[start + i]
+        });
+        let factors = exp2_below_each(exponents);
+        for i in 0..4 {
+            let grown = (evidence[start + i] + weight) * factors[i];
+            evidence[start + i] = if grown < EVIDENCE_MAX {
+                grown
+            } else {
+                EVIDENCE_MAX
+            };
+        }
     }
 }
 
-/// 2^x, at most its exact value, by at most 2^-19 of it; zero below 2^-100.
+/// 2^x in each lane, at most its exact value and at least 1 − 2^-19 times it; zero below 2^-100.
 ///
 /// Nothing but additions and multiplications in a fixed order, so that every machine gets the same bits.
 #[inline(always)]
-pub(super) fn exp2_below(x: f32) -> f32 {
+fn exp2_below_each(x: [f32; 4]) -> [f32; 4] {
     /// Adding it rounds to a whole number, which then stands in the low bits.
     const ROUND: f32 = 12_582_912.0;
-    let capped = if x < EXPONENT_MAX { x } else { EXPONENT_MAX };
-    let bounded = if capped > EXPONENT_MIN {
-        capped
-    } else {
-        EXPONENT_MIN
+    let map = |x: [f32; 4], f: fn(f32) -> f32| [f(x[0]), f(x[1]), f(x[2]), f(x[3])];
+    let zip = |x: [f32; 4], y: [f32; 4], f: fn(f32, f32) -> f32| {
+        [f(x[0], y[0]), f(x[1], y[1]), f(x[2], y[2]), f(x[3], y[3])]
     };
-    let rounded = bounded + ROUND;
-    let r = bounded - (rounded - ROUND);
+    let capped = map(x, |x| if x < EXPONENT_MAX { x } else { EXPONENT_MAX });
+    let bounded = map(capped, |x| if x > EXPONENT_MIN { x } else { EXPONENT_MIN });
+    let rounded = map(bounded, |x| x + ROUND);
+    let r = zip(bounded, rounded, |x, rounded| x - (rounded - ROUND));
     // Minimax polynomial of relative error 8e-8 on [-1/2, 1/2], times 1 - 2^-20.
-    let mut power = P5;
-    for coefficient in [P4, P3, P2, P1, P0] {
-        power = power * r + coefficient;
-    }
-    let scale = f32::from_bits(rounded.to_bits().wrapping_add(127) << 23);
-    if x > EXPONENT_MIN { power * scale } else { 0.0 }
+    let mut power = map(r, |r| P5 * r + P4);
+    power = zip(power, r, |p, r| p * r + P3);
+    power = zip(power, r, |p, r| p * r + P2);
+    power = zip(power, r, |p, r| p * r + P1);
+    power = zip(power, r, |p, r| p * r + P0);
+    let scale = map(rounded, |x| {
+        f32::from_bits(x.to_bits().wrapping_add(127) << 23)
+    });
+    let value = zip(power, scale, |p, s| p * s);
+    zip(value, x, |v, x| if x > EXPONENT_MIN { v } else { 0.0 })
+}
+
+/// 2^x, rounded as in a step.
+#[inline(always)]
+pub(super) fn exp2_below(x: f32) -> f32 {
+    exp2_below_each([x; 4])[0]
 }
 
 const P0: f32 = 0.999_999_1;

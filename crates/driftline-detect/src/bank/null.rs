@@ -149,6 +149,8 @@ pub(super) struct Null {
     pub(super) rate: f64,
     /// Arcsine of the largest and of the smallest tolerated share; beyond 0 or π, nothing is outside.
     pub(super) edges: [f64; 2],
+    /// Evidence that each component of the indicator starts with in each step; all live ones' sum is at most one.
+    pub(super) weight: f32,
 }
 
 impl Null {
@@ -191,8 +193,6 @@ pub struct Bank {
     /// By component, binary logarithms: what a hit more than expected adds, and what each trial adds.
     pub(super) slopes: Vec<f32>,
     pub(super) drifts: Vec<f32>,
-    /// Evidence that each component starts with in each step; the live ones' sum is at most one.
-    pub(super) weight: f32,
     pub(super) live: usize,
     pub(super) dispersion: f64,
     pub(super) shifts: [f64; SHIFTS],
@@ -226,6 +226,7 @@ impl Bank {
                 Null {
                     rate: rate.clamp(0.0, 1.0).max(0.0),
                     edges: [upper + tolerance, lower - tolerance],
+                    weight: indicators.weight(i) as f32,
                 }
             })
             .collect();
@@ -238,11 +239,11 @@ impl Bank {
             nulls,
             slopes: vec![0.0; components],
             drifts: vec![NEVER; components],
-            weight: 0.0,
             live: 0,
             dispersion: options.dispersion(),
             shifts: options.shifts,
         };
+        let mut weights = 0.0;
         let per_nat = 1.0 / (LN_2 * bank.dispersion);
         for index in 0..components {
             let component = ComponentId::at(index);
@@ -257,9 +258,11 @@ impl Bank {
             bank.slopes[index] = slope as f32;
             bank.drifts[index] = (drift - drift.abs() * f64::from(ROUNDING)) as f32;
             bank.live += 1;
+            weights += f64::from(null.weight);
         }
-        if bank.live > 0 {
-            bank.weight = (1.0 / bank.live as f64 * (1.0 - f64::from(ROUNDING))) as f32;
+        for null in &mut bank.nulls {
+            let weight = f64::from(null.weight) / weights * (1.0 - f64::from(ROUNDING));
+            null.weight = if weights > 0.0 { weight as f32 } else { 0.0 };
         }
         bank
     }
@@ -272,6 +275,14 @@ impl Bank {
     /// How many components can gather evidence. With none, the reference says too little to judge anything by.
     pub fn components(&self) -> usize {
         self.live
+    }
+
+    /// How much memory the bank takes, in bytes.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + size_of_val(self.nulls.as_slice())
+            + size_of_val(self.slopes.as_slice())
+            + size_of_val(self.drifts.as_slice())
     }
 
     /// The tolerated range of an indicator's share; all shares for an indicator that is not there.

@@ -56,7 +56,7 @@ impl Passage {
             for lane in 0..LANES {
                 let factor = exp2_below(surplus * slopes[lane] + trials * drifts[lane]);
                 growth[lane] = normal(capped(growth[lane] * factor));
-                gain[lane] = capped((gain[lane] + bank.weight) * factor);
+                gain[lane] = capped((gain[lane] + null.weight) * factor);
                 high[lane] = larger(high[lane], growth[lane]);
                 top[lane] = larger(top[lane], gain[lane]);
             }

@@ -1,0 +1,171 @@
+//! How long a shift goes unnoticed, at one false alarm a month for a hundred features.
+
+use anyhow::{Result, ensure};
+use driftline_detect::bank::{Bank, BankOptions, BankState, Indicators, Tally};
+use driftline_event::ColumnRole;
+use driftline_sketch::{ColumnProfile, NumericProfile, ProfileOptions, ReferenceBuilder};
+
+use crate::random::Random;
+
+/// Steps in a month, times features, over one alarm.
+const THRESHOLD: f64 = 43_200.0 * 100.0;
+const REFERENCE_VALUES: usize = 50_000;
+const TOLERANCES: [f64; 3] = [0.0, 0.05, 0.1];
+/// Where all the mass of a spike lies.
+const SPIKE: f64 = 0.7;
+
+#[derive(Clone, Copy)]
+enum Shift {
+    Mean(f64),
+    Scale(f64),
+    Spike(f64),
+    /// The mean moves to half a standard deviation within six hours.
+    Ramp,
+}
+
+struct Row {
+    name: &'static str,
+    shift: Shift,
+    events: usize,
+    /// Published medians at the three tolerances, in minutes; none where fewer than half were found.
+    published: [Option<f64>; 3],
+}
+
+fn rows() -> Vec<Row> {
+    let row = |name, shift, events, published| Row {
+        name,
+        shift,
+        events,
+        published,
+    };
+    let all = |a, b, c| [Some(a), Some(b), Some(c)];
+    vec![
+        row("mean .1", Shift::Mean(0.1), 200, [Some(40.0), None, None]),
+        row("mean .25", Shift::Mean(0.25), 20, all(44.0, 90.0, 222.0)),
+        row("mean .25", Shift::Mean(0.25), 200, all(6.0, 11.0, 28.0)),
+        row("mean .25", Shift::Mean(0.25), 2_000, all(1.0, 2.0, 3.0)),
+        row("mean .5", Shift::Mean(0.5), 20, all(11.0, 14.0, 21.0)),
+        row("mean .5", Shift::Mean(0.5), 200, all(2.0, 2.0, 3.0)),
+        row("mean 1", Shift::Mean(1.0), 20, all(3.0, 4.0, 4.0)),
+        row(
+            "scale 1.1",
+            Shift::Scale(1.1),
+            200,
+            [Some(20.0), Some(98.0), None],
+        ),
+        row("scale 1.25", Shift::Scale(1.25), 200, all(3.0, 6.0, 10.0)),
+        row(
+            "spike 2 %",
+            Shift::Spike(0.02),
+            200,
+            [Some(25.0), Some(131.0), None],
+        ),
+        row("spike 5 %", Shift::Spike(0.05), 200, all(5.0, 8.0, 16.0)),
+        row("ramp to .5", Shift::Ramp, 200, all(87.0, 134.0, 180.0)),
+    ]
+}
+
+/// Prints the table; the published figures behind the slash.
+#[expect(clippy::print_stdout, reason = "the table is the output")]
+pub(crate) fn run(replicates: usize, quiet: i32, seed: u64) -> Result<()> {
+    println!("Median minutes to the alarm / published, after {quiet} quiet minutes");
+    println!("{replicates} replicates, seed {seed}");
+    println!("shift       ev/min   h0 = 0        h0 = .05      h0 = .1");
+    let mut late = 0;
+    for (i, row) in rows().iter().enumerate() {
+        let mut delays = [const { Vec::new() }; 3];
+        for replicate in 0..replicates {
+            let stream = seed ^ (i as u64) << 40 ^ (replicate as u64) << 8;
+            for (all, delay) in delays.iter_mut().zip(replicate_delays(row, quiet, stream)?) {
+                all.push(delay);
+            }
+        }
+        let mut line = format!("{:<11} {:>6}", row.name, row.events);
+        for (mut all, published) in delays.into_iter().zip(row.published) {
+            all.sort_unstable_by(f64::total_cmp);
+            let median = all[all.len() / 2];
+            let found = all.iter().filter(|delay| delay.is_finite()).count();
+            let is_late = published.is_some_and(|published| median > published);
+            late += u32::from(is_late);
+            let text = if median.is_finite() {
+                format!("{median}")
+            } else {
+                format!("miss({} %)", 100 * found / replicates)
+            };
+            let published = published.map_or("miss".to_owned(), |p| p.to_string());
+            let mark = if is_late { " LATE" } else { "" };
+            line += &format!("   {:<11}", format!("{text}/{published}{mark}"));
+        }
+        println!("{line}");
+    }
+    ensure!(
+        late == 0,
+        "{late} medians are later than the published ones"
+    );
+    Ok(())
+}
+
+fn profile(random: &mut Random) -> Result<NumericProfile> {
+    let mut values = Vec::new();
+    random.normals(&mut values, REFERENCE_VALUES);
+    let mut builder = ReferenceBuilder::new("model", "1", ProfileOptions::default());
+    builder.numeric("x", ColumnRole::Feature, values)?;
+    match builder.build()?.columns.remove(0).profile {
+        ColumnProfile::Numeric(profile) => Ok(profile),
+        _ => anyhow::bail!("the column is numeric"),
+    }
+}
+
+/// Minutes to the alarm at each tolerance, on the same data.
+fn replicate_delays(row: &Row, quiet: i32, seed: u64) -> Result<[f64; 3]> {
+    let mut random = Random::new(seed);
+    let profile = profile(&mut random)?;
+    let indicators = Indicators::ordered(&profile.reference().counts);
+    let mut reference = Tally::default();
+    indicators.read(&profile.reference().counts, &mut reference);
+    let banks = TOLERANCES.map(|tolerance| {
+        let options = BankOptions {
+            tolerance,
+            ..BankOptions::default()
+        };
+        Bank::new(&indicators, &reference, &options)
+    });
+    let mut states = [0, 1, 2].map(|i: usize| BankState::new(&banks[i]));
+    let mut delays = [f64::INFINITY; 3];
+    let horizon = if row.events <= 20 { 3_000 } else { 1_200 };
+    let mut tally = Tally::default();
+    let mut values = Vec::new();
+    for minute in 1 - quiet..=horizon {
+        random.normals(&mut values, row.events);
+        if minute > 0 {
+            for value in &mut values {
+                *value = shifted(row.shift, *value, minute, &mut random);
+            }
+        }
+        let mut pane = profile.empty_summary();
+        profile.add_column(&values, &mut pane);
+        indicators.read(&pane.counts, &mut tally);
+        for i in 0..3 {
+            if delays[i].is_infinite() {
+                states[i].step(&banks[i], &tally);
+                if states[i].evidence() >= THRESHOLD {
+                    delays[i] = f64::from(minute);
+                }
+            }
+        }
+        if delays.iter().all(|delay| delay.is_finite()) {
+            break;
+        }
+    }
+    Ok(delays)
+}
+
+fn shifted(shift: Shift, value: f64, minute: i32, random: &mut Random) -> f64 {
+    match shift {
+        Shift::Mean(deviations) => value + deviations,
+        Shift::Scale(factor) => value * factor,
+        Shift::Spike(part) if random.uniform() < part => SPIKE,
+        Shift::Spike(_) => value,
+        Shift::Ramp => value + 0.5 * f64::from(minute.min(360)) / 360.0,
+    }
+}

@@ -1,0 +1,47 @@
+//! The indicator bank on its own: its cost, its delays and its budget.
+//!
+//! `cargo run --release -p driftline-bench-detect --bin bank -- cost`
+
+mod cost;
+mod delays;
+mod random;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// What the random numbers start from.
+    #[arg(long, global = true, default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Nanoseconds and bytes of a step.
+    Cost {
+        /// Banks stepped in turn; with many, none is in a cache.
+        #[arg(long, default_value_t = 10_000)]
+        features: usize,
+    },
+    /// Median detection delays beside the published ones; fails if one is later.
+    Delays {
+        /// Simulated streams for each row.
+        #[arg(long, default_value_t = 200)]
+        replicates: usize,
+        /// Minutes without a shift before it.
+        #[arg(long, default_value_t = 60)]
+        quiet: i32,
+    },
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    match arguments.command {
+        Command::Cost { features } => cost::run(features, arguments.seed),
+        Command::Delays { replicates, quiet } => delays::run(replicates, quiet, arguments.seed)?,
+    }
+    Ok(())
+}
