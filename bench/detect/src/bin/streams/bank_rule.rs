@@ -1,18 +1,28 @@
 //! The bank e-detector as the engine runs it: two streams a column, one budget, latches.
 
+use std::time::Duration;
+
 use driftline_detect::bank::{
     Bank, BankOptions, BankState, Indicators, Latch, RateBounds, Tally, decide,
 };
+use driftline_detect::calibration::{CalibrationOptions, HistoryPane, calibrate_stream};
+use driftline_event::{Season, Timestamp};
 use driftline_sketch::{ColumnProfile, ColumnSummary};
 
+use crate::rules::PANE;
+use crate::stream::Table;
 use crate::watch::{Reference, Watched};
 
 /// A column's share of its weight that goes to the shape of its values; the rest goes to their quality.
 const SHAPE_SHARE: f64 = 0.75;
-/// Tolerance of quality rates, as Cohen's h.
+/// Tolerance of shapes without a calibration, as Cohen's h.
+const TOLERANCE: f64 = 0.1;
+/// Tolerance of quality rates, and of shapes where a calibration says what is harmless besides.
 const QUALITY_TOLERANCE: f64 = 0.05;
 /// Return evidence that ends an alert.
 const CLEAR_EVIDENCE: f64 = 1_000.0;
+/// Streams without times are calibrated as if so many events came in an hour.
+const EVENTS_PER_HOUR: usize = 1_000;
 
 #[derive(Debug)]
 struct Stream {
@@ -34,47 +44,41 @@ pub(crate) struct BankRule {
 }
 
 impl BankRule {
-    /// With a threshold c: at most one false alarm in c panes is expected.
-    pub(crate) fn new(reference: &Reference, tolerance: f64, threshold: f64) -> Self {
+    /// With a threshold c: at most one false alarm in c panes is expected. With `history`, calibrated on the
+    /// reference's own rows in it.
+    pub(crate) fn new(reference: &Reference, threshold: f64, history: Option<&Table>) -> Self {
         let each = 1.0 / reference.columns.len().max(1) as f64;
         let mut streams = Vec::new();
+        let panes = history.map(|table| panes(reference, table));
         for (column, watched) in reference.columns.iter().enumerate() {
-            let mut add = |shape: bool, indicators: Indicators, bank: Bank| {
+            for shape in [true, false] {
                 let share = if shape {
                     SHAPE_SHARE
                 } else {
                     1.0 - SHAPE_SHARE
                 };
-                streams.push(Stream {
-                    weight: each * share,
-                    column,
-                    shape,
-                    indicators,
-                    state: BankState::new(&bank),
-                    bank,
-                    latch: Latch::default(),
-                });
-            };
-            let (indicators, bank) = shape(watched, tolerance);
-            add(true, indicators, bank);
-            let (indicators, bank) = quality(watched);
-            add(false, indicators, bank);
+                let weight = each * share;
+                let judged = Judged::new(watched, shape);
+                let mut options = BankOptions {
+                    tolerance: if shape { TOLERANCE } else { QUALITY_TOLERANCE },
+                    ..BankOptions::default()
+                };
+                if let Some(panes) = &panes {
+                    let from = reference.history(watched).start;
+                    let panes = panes.iter().filter(|(start, _)| *start >= from);
+                    let panes = panes.map(|(start, pane)| (*start, &pane[column]));
+                    options = judged.calibrate(panes, threshold / weight);
+                }
+                streams.push(judged.watch(column, weight, &options));
+            }
         }
         Self { streams, threshold }
     }
 
-    /// Takes in a pane; true if it raises an alarm.
-    pub(crate) fn step(&mut self, pane: &[ColumnSummary]) -> bool {
+    /// Takes in a pane; the columns that it raises an alarm about.
+    pub(crate) fn step(&mut self, pane: &[ColumnSummary]) -> Vec<usize> {
         for stream in &mut self.streams {
-            let mut tally = Tally::new(stream.indicators.len());
-            let summary = &pane[stream.column];
-            match (stream.shape, summary) {
-                (true, ColumnSummary::Numeric(s)) => stream.indicators.read(&s.counts, &mut tally),
-                (true, ColumnSummary::Categorical(s)) => {
-                    stream.indicators.read(&s.counts, &mut tally);
-                }
-                _ => rates(summary, &mut tally),
-            }
+            let tally = tally(&stream.indicators, stream.shape, &pane[stream.column]);
             let refresh = self.threshold / stream.weight;
             let state = &mut stream.state;
             stream
@@ -86,57 +90,106 @@ impl BankRule {
             false => 0.0,
         };
         let weighted: Vec<f64> = self.streams.iter().map(weigh).collect();
-        let named = decide(&weighted, self.threshold);
-        for place in &named {
-            let stream = &mut self.streams[*place];
+        let mut columns = Vec::new();
+        for place in decide(&weighted, self.threshold) {
+            let stream = &mut self.streams[place];
             stream.latch.latch(&stream.bank, &mut stream.state);
+            columns.push(stream.column);
         }
-        !named.is_empty()
+        columns
     }
 }
 
-fn shape(watched: &Watched, tolerance: f64) -> (Indicators, Bank) {
-    let (indicators, counts) = match &watched.profile {
-        ColumnProfile::Numeric(profile) => {
-            let counts = &profile.reference().counts;
-            (Indicators::ordered(counts), counts.clone())
-        }
-        ColumnProfile::Categorical(profile) => {
-            let counts = &profile.reference().counts;
-            (Indicators::categories(counts), counts.clone())
-        }
-        _ => (Indicators::rates(0), Vec::new()),
-    };
-    let mut tally = Tally::new(indicators.len());
-    indicators.read(&counts, &mut tally);
-    let options = BankOptions {
-        tolerance,
-        ..BankOptions::default()
-    };
-    let bank = Bank::new(&indicators, &tally, &options);
-    (indicators, bank)
+/// The reference's own panes, and the row that each starts with.
+fn panes(reference: &Reference, table: &Table) -> Vec<(usize, Vec<ColumnSummary>)> {
+    let starts = reference.rows.clone().step_by(PANE);
+    let whole = starts.filter(|start| start + PANE <= reference.rows.end);
+    let see = |start| (start, reference.pane(table, start..start + PANE));
+    whole.map(see).collect()
 }
 
-fn quality(watched: &Watched) -> (Indicators, Bank) {
-    let reference = watched.profile.reference();
-    let options = BankOptions {
-        tolerance: QUALITY_TOLERANCE,
-        ..BankOptions::default()
-    };
-    let mut bounds = Vec::new();
-    let indicators = Indicators::rates(match &watched.profile {
-        ColumnProfile::Categorical(profile) => {
-            let valid = profile.reference().valid();
-            let unseen = RateBounds::unseen(profile.singletons(), valid, options.reference_sigmas);
-            bounds = vec![None, None, Some(unseen)];
-            3
+/// One stream of a column before its bank is made.
+struct Judged {
+    shape: bool,
+    indicators: Indicators,
+    reference: Tally,
+    bounds: Vec<Option<RateBounds>>,
+}
+
+impl Judged {
+    fn new(watched: &Watched, shape: bool) -> Self {
+        let summary = watched.profile.reference();
+        let mut bounds = Vec::new();
+        let indicators = match (&watched.profile, shape) {
+            (ColumnProfile::Numeric(p), true) => Indicators::ordered(&p.reference().counts),
+            (ColumnProfile::Categorical(p), true) => Indicators::categories(&p.reference().counts),
+            (ColumnProfile::Categorical(profile), false) => {
+                let valid = profile.reference().valid();
+                let sigmas = BankOptions::default().reference_sigmas;
+                let unseen = RateBounds::unseen(profile.singletons(), valid, sigmas);
+                bounds = vec![None, None, Some(unseen)];
+                Indicators::rates(3)
+            }
+            (ColumnProfile::Numeric(_), false) => Indicators::rates(4),
+            _ => Indicators::rates(0),
+        };
+        let reference = tally(&indicators, shape, &summary);
+        Self {
+            shape,
+            indicators,
+            reference,
+            bounds,
         }
-        _ => 4,
-    });
+    }
+
+    /// How the stream is to be judged, as its own history says.
+    fn calibrate<'a>(
+        &self,
+        panes: impl Iterator<Item = (usize, &'a ColumnSummary)>,
+        threshold: f64,
+    ) -> BankOptions {
+        let micros = 3_600_000_000 / EVENTS_PER_HOUR;
+        let panes = panes.map(|(start, pane)| HistoryPane {
+            start: Timestamp::from_micros((start * micros) as i64),
+            tally: tally(&self.indicators, self.shape, pane),
+        });
+        let panes: Vec<HistoryPane> = panes.collect();
+        let options = CalibrationOptions {
+            pane: Duration::from_micros((PANE * micros) as u64),
+            seasons: vec![Season::None],
+            threshold,
+            bounds: self.bounds.clone(),
+            ..CalibrationOptions::default()
+        };
+        let fit = calibrate_stream(&panes, &self.indicators, Some(&self.reference), &options);
+        let plain = fit.season(Season::None);
+        plain.map_or(options.bank.clone(), |season| {
+            season.bank_options(fit.dispersion, &options.bank)
+        })
+    }
+
+    fn watch(self, column: usize, weight: f64, options: &BankOptions) -> Stream {
+        let bank = Bank::new_with_bounds(&self.indicators, &self.reference, &self.bounds, options);
+        Stream {
+            weight,
+            column,
+            shape: self.shape,
+            indicators: self.indicators,
+            state: BankState::new(&bank),
+            bank,
+            latch: Latch::default(),
+        }
+    }
+}
+
+fn tally(indicators: &Indicators, shape: bool, summary: &ColumnSummary) -> Tally {
     let mut tally = Tally::new(indicators.len());
-    rates(&reference, &mut tally);
-    let bank = Bank::new_with_bounds(&indicators, &tally, &bounds, &options);
-    (indicators, bank)
+    match (shape, summary) {
+        (true, ColumnSummary::Numeric(s)) => indicators.read(&s.counts, &mut tally),
+        (true, ColumnSummary::Categorical(s)) => indicators.read(&s.counts, &mut tally),
+        _ => rates(summary, &mut tally),
+    }
+    tally
 }
 
 /// Missing and invalid of all rows; of the valid ones, those outside the range or unseen.
@@ -145,10 +198,9 @@ fn rates(summary: &ColumnSummary, into: &mut Tally) {
     let pairs = match summary {
         ColumnSummary::Numeric(s) => {
             let valid = s.valid();
-            let invalid = s.invalid();
             vec![
                 (s.missing, rows),
-                (invalid, rows),
+                (s.invalid(), rows),
                 (s.below_min, valid),
                 (s.above_max, valid),
             ]

@@ -19,7 +19,7 @@ const REFERENCE: f64 = 0.25;
 /// Events of a new reference after an alarm, if the first reference is not shorter.
 pub(crate) const RELEARN: usize = 5_000;
 
-pub(crate) const SCOPES: [Scope; 2] = [Scope::WithLabels, Scope::Inputs];
+pub(crate) const SCOPES: [Scope; 2] = [Scope::All, Scope::Inputs];
 
 /// Trials of one kind.
 #[derive(Clone, Debug)]
@@ -45,8 +45,7 @@ pub(crate) type Injected = BTreeMap<(String, Cell), Score>;
 /// The alarms of one trial, kept until the dummies' pace is known.
 struct Trial {
     cell: Cell,
-    truth: Option<Truth>,
-    from: usize,
+    truth: Truth,
     rows: usize,
     phase: f64,
 }
@@ -60,83 +59,36 @@ pub(crate) fn delay_max(rows: usize) -> usize {
     }
 }
 
-/// Shuffles a stream `trials` times; runs all rules on it as it is and with each drift injected.
+/// Runs all rules on a stream that is shuffled anew for each trial: as it is, and with each drift injected.
 pub(crate) fn injected(stream: &Stream, number: u64, plan: &Plan) -> Result<Injected> {
     let mut scores = Injected::new();
     let mut trials = Vec::new();
+    let kinds = (0..Change::ALL.len()).flat_map(|place| [(place, false), (place, true)]);
+    let drifts: Vec<Option<(usize, bool)>> = [None].into_iter().chain(kinds.map(Some)).collect();
     for trial in 0..plan.trials {
-        let mut random = Random::new(plan.seed, (number << 32) | trial as u64);
-        let mut order: Vec<usize> = (0..stream.table.rows).collect();
-        random.shuffle(&mut order);
-        order.truncate(plan.rows_max);
-        let table = stream.table.pick(&order).without_outputs();
-        let from = (table.rows as f64 * REFERENCE) as usize;
-        for scope in SCOPES {
-            let phase = random.unit();
-            let alarms = run(&table, 0..from, scope, &Rule::ALL)?;
-            for (rule, alarms) in Rule::ALL.into_iter().zip(alarms) {
-                let cell = Cell {
-                    labels: scope == Scope::WithLabels,
-                    rule,
-                    dummy: false,
-                    drift: None,
-                };
-                let score = scores.entry((stream.meta.name.clone(), cell)).or_default();
-                score.add_null(alarms.len(), table.rows - from);
-                trials.push(Trial {
-                    cell,
-                    truth: None,
-                    from,
-                    rows: table.rows,
-                    phase,
-                });
-            }
-        }
-        inject_all(stream, &table, from, &mut random, &mut scores, &mut trials)?;
-    }
-    add_dummies(&stream.meta.name, &trials, &mut scores);
-    Ok(scores)
-}
-
-fn inject_all(
-    stream: &Stream,
-    table: &Table,
-    from: usize,
-    random: &mut Random,
-    scores: &mut Injected,
-    trials: &mut Vec<Trial>,
-) -> Result<()> {
-    let delay_max = delay_max(table.rows);
-    for (place, change) in Change::ALL.into_iter().enumerate() {
-        for gradual in [false, true] {
-            let width = if gradual { delay_max } else { 0 };
-            let Some(changed) = inject(table, change, REGION, width, random) else {
+        for (kind, drift) in drifts.iter().enumerate() {
+            let seed = (number << 32) | ((trial as u64) << 8) | kind as u64;
+            let mut random = Random::new(plan.seed, seed);
+            let Some((table, truth)) = draw(&stream.table, *drift, plan, &mut random) else {
                 continue;
             };
-            let rows = changed.table.rows;
-            let until = changed.end + delay_max;
-            let truth = Truth {
-                from,
-                start: changed.start,
-                until,
-            };
+            let rows = table.rows;
+            let from = truth.from;
             for scope in SCOPES {
                 let phase = random.unit();
-                let alarms = run(&changed.table, 0..from, scope, &Rule::ALL)?;
+                let alarms = run(&table, 0..from, scope, &Rule::ALL)?;
                 for (rule, alarms) in Rule::ALL.into_iter().zip(alarms) {
-                    let labels = scope == Scope::WithLabels;
                     let cell = Cell {
-                        labels,
+                        labels: scope == Scope::All,
                         rule,
                         dummy: false,
-                        drift: Some((place, gradual)),
+                        drift: *drift,
                     };
                     let score = scores.entry((stream.meta.name.clone(), cell)).or_default();
-                    score.add(truth, &alarms, rows);
+                    score.add(drift.map(|_| truth), &alarms, from..rows);
                     trials.push(Trial {
                         cell,
-                        truth: Some(truth),
-                        from,
+                        truth,
                         rows,
                         phase,
                     });
@@ -144,7 +96,40 @@ fn inject_all(
             }
         }
     }
-    Ok(())
+    add_dummies(&stream.meta.name, &trials, &mut scores);
+    Ok(scores)
+}
+
+/// One shuffled stream, with drift if it has what the drift needs.
+fn draw(
+    table: &Table,
+    drift: Option<(usize, bool)>,
+    plan: &Plan,
+    random: &mut Random,
+) -> Option<(Table, Truth)> {
+    let mut order: Vec<usize> = (0..table.rows).collect();
+    random.shuffle(&mut order);
+    order.truncate(plan.rows_max);
+    let table = table.pick(&order).without_outputs();
+    let from = (table.rows as f64 * REFERENCE) as usize;
+    let Some((place, gradual)) = drift else {
+        let end = table.rows;
+        let truth = Truth {
+            from,
+            start: end,
+            until: end,
+        };
+        return Some((table, truth));
+    };
+    let delay_max = delay_max(table.rows);
+    let width = if gradual { delay_max } else { 0 };
+    let changed = inject(&table, Change::ALL[place], REGION, width, random)?;
+    let truth = Truth {
+        from,
+        start: changed.start,
+        until: changed.end + delay_max,
+    };
+    Some((changed.table, truth))
 }
 
 /// For each rule a dummy that raised as many alarms per event over all trials of this stream.
@@ -161,16 +146,14 @@ fn add_dummies(name: &str, trials: &[Trial], scores: &mut Injected) {
         let Some(every) = pace.and_then(Score::between_alarms) else {
             continue;
         };
-        let alarms = dummy(every, trial.phase, trial.from, trial.rows);
+        let alarms = dummy(every, trial.phase, trial.truth.from, trial.rows);
         let cell = Cell {
             dummy: true,
             ..trial.cell
         };
         let score = scores.entry((name.to_owned(), cell)).or_default();
-        match trial.truth {
-            Some(truth) => score.add(truth, &alarms, trial.rows),
-            None => score.add_null(alarms.len(), trial.rows - trial.from),
-        }
+        let truth = trial.cell.drift.map(|_| trial.truth);
+        score.add(truth, &alarms, trial.truth.from..trial.rows);
     }
 }
 
@@ -179,6 +162,8 @@ fn add_dummies(name: &str, trials: &[Trial], scores: &mut Injected) {
 pub(crate) struct Passage {
     pub(crate) rule: Rule,
     pub(crate) alarms: Vec<usize>,
+    /// The columns that each alarm is about.
+    pub(crate) columns: Vec<Vec<String>>,
     pub(crate) score: Score,
     pub(crate) dummy: Score,
 }
@@ -193,8 +178,9 @@ pub(crate) fn passages(stream: &Stream, seed: u64) -> Result<Vec<Passage>> {
     let relearn = reference.min(RELEARN);
     let mut passages = Vec::new();
     for rule in Rule::ALL {
-        let scope = Scope::WithLabels;
+        let scope = Scope::All;
         let alarms = run_relearning(table, 0..reference, relearn, scope, rule)?;
+        let (alarms, columns): (Vec<usize>, Vec<Vec<String>>) = alarms.into_iter().unzip();
         let score = against_drifts(stream, &alarms, reference);
         let mut dummies = Score::default();
         if let Some(every) = score.between_alarms() {
@@ -207,6 +193,7 @@ pub(crate) fn passages(stream: &Stream, seed: u64) -> Result<Vec<Passage>> {
         passages.push(Passage {
             rule,
             alarms,
+            columns,
             score,
             dummy: dummies,
         });
@@ -231,7 +218,7 @@ fn against_drifts(stream: &Stream, alarms: &[usize], from: usize) -> Score {
             score.delays.push(alarm - start);
         }
     }
-    score.add_null(alarms.len(), rows - from);
+    score.add(None, alarms, from..rows);
     score.false_alarms -= score.found;
     score
 }

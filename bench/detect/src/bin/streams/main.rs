@@ -131,7 +131,7 @@ fn tables(
     );
     for scope in SCOPES {
         let (labels, words) = match scope {
-            Scope::WithLabels => (true, "features, labels and errors"),
+            Scope::All => (true, "features, joint tree, labels and errors"),
             Scope::Inputs => (false, "features only"),
         };
         add(
@@ -141,7 +141,7 @@ fn tables(
         let title = format!("Injected drift by kind: {words} (first-alarm F1, median delay)");
         add(&title, report::by_drift(scores, labels));
     }
-    let title = "Injected drift by stream: bank, tolerance 0.1, features, labels and errors";
+    let title = "Injected drift by stream: bank, uncalibrated, all columns";
     add(title, report::by_base(scores, true, Rule::Bank));
     add("Known drift: all streams", report::known_summary(known));
     add(

@@ -56,9 +56,9 @@ fn brief(value: f64) -> String {
     }
 }
 
-/// At least so much, if no false alarm was seen.
+/// More than so much, if no false alarm was seen.
 fn at_least(score: &Score, value: f64) -> String {
-    let sign = if score.false_alarms == 0 { "≥ " } else { "" };
+    let sign = if score.false_alarms == 0 { "> " } else { "" };
     format!("{sign}{}", brief(value))
 }
 
@@ -318,12 +318,12 @@ pub(crate) fn real(passed: &[(&Stream, Vec<Passage>)]) -> String {
         let events = passages.first().map_or(0, |passage| passage.score.events);
         let cell = |passage: &Passage| match passage.alarms.first() {
             Some(first) => {
-                let after = first - (stream.table.rows - events);
-                format!(
-                    "{}, first after {}",
-                    passage.alarms.len(),
-                    thousands(after as f64)
-                )
+                let after = thousands((first - (stream.table.rows - events)) as f64);
+                let names = passage
+                    .columns
+                    .first()
+                    .map_or(String::new(), |names| few(names));
+                format!("{}, first after {after}{names}", passage.alarms.len())
             }
             None => "0".to_owned(),
         };
@@ -335,6 +335,13 @@ pub(crate) fn real(passed: &[(&Stream, Vec<Passage>)]) -> String {
         );
     }
     table.finish()
+}
+
+/// The first columns of an alarm.
+fn few(names: &[String]) -> String {
+    let more = if names.len() > 2 { ", …" } else { "" };
+    let shown = names.iter().take(2).map(|name| format!("`{name}`"));
+    format!(" ({}{more})", shown.collect::<Vec<_>>().join(", "))
 }
 
 /// What the streams are and where they come from.

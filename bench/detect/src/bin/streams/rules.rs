@@ -17,10 +17,7 @@ pub(crate) const PANE: usize = 50;
 pub(crate) const WINDOW_PANES: usize = 20;
 /// False alarms that the bank may raise in one pass over a drift-free stream, on average.
 pub(crate) const BUDGET: f64 = 0.1;
-/// The bank's tolerance without a calibration, as Cohen's h.
-pub(crate) const TOLERANCE: f64 = 0.1;
-/// The bank's tolerance where a calibration has been done; right for shuffled streams, which need no band.
-pub(crate) const TOLERANCE_CALIBRATED: f64 = 0.05;
+
 const LEVEL: f64 = 0.05;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -49,8 +46,8 @@ impl Rule {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Bank => "bank, tolerance 0.1 (default)",
-            Self::BankCalibrated => "bank, tolerance 0.05 (as calibrated)",
+            Self::Bank => "bank, uncalibrated",
+            Self::BankCalibrated => "bank, calibrated",
             Self::Test => "KS p < .05",
             Self::Bonferroni => "KS Bonferroni, columns × looks",
             Self::BenjaminiHochberg => "Benjamini–Hochberg 5 %",
@@ -95,12 +92,12 @@ enum Watcher {
 }
 
 impl Watcher {
-    fn new(rule: Rule, reference: &Reference, looks: usize) -> Self {
+    fn new(rule: Rule, reference: &Reference, table: &Table, looks: usize) -> Self {
         let threshold = looks as f64 / BUDGET;
-        let bank = |tolerance| Self::Bank(Box::new(BankRule::new(reference, tolerance, threshold)));
+        let bank = |history| Self::Bank(Box::new(BankRule::new(reference, threshold, history)));
         match rule {
-            Rule::Bank => bank(TOLERANCE),
-            Rule::BankCalibrated => bank(TOLERANCE_CALIBRATED),
+            Rule::Bank => bank(None),
+            Rule::BankCalibrated => bank(Some(table)),
             rule => Self::Threshold {
                 rule,
                 on: vec![false; reference.columns.len()],
@@ -108,15 +105,23 @@ impl Watcher {
         }
     }
 
-    fn step(&mut self, pane: &[ColumnSummary], window: Option<&[Distances]>, looks: usize) -> bool {
+    /// Takes in a pane; the columns that it raises an alarm about.
+    fn step(
+        &mut self,
+        pane: &[ColumnSummary],
+        window: Option<&[Distances]>,
+        looks: usize,
+    ) -> Vec<usize> {
         match self {
             Self::Bank(bank) => bank.step(pane),
             Self::Threshold { rule, on } => {
                 let Some(window) = window else {
-                    return false;
+                    return Vec::new();
                 };
                 let now = rule.decide(window, looks);
-                let raised = on.iter().zip(&now).any(|(before, now)| !before && *now);
+                let raised = (0..now.len())
+                    .filter(|column| now[*column] && !on[*column])
+                    .collect();
                 *on = now;
                 raised
             }
@@ -173,7 +178,7 @@ pub(crate) fn run(
     let learnt = Reference::learn(table, reference, scope)?;
     let mut watchers: Vec<Watcher> = rules
         .iter()
-        .map(|rule| Watcher::new(*rule, &learnt, looks))
+        .map(|rule| Watcher::new(*rule, &learnt, table, looks))
         .collect();
     let mut alarms = vec![Vec::new(); rules.len()];
     let mut window = Window::default();
@@ -183,7 +188,7 @@ pub(crate) fn run(
         let pane = learnt.pane(table, rows);
         let distances = window.push(pane.clone(), &learnt)?;
         for (watcher, alarms) in watchers.iter_mut().zip(&mut alarms) {
-            if watcher.step(&pane, distances.as_deref(), looks) {
+            if !watcher.step(&pane, distances.as_deref(), looks).is_empty() {
                 alarms.push(end);
             }
         }
@@ -192,24 +197,24 @@ pub(crate) fn run(
 }
 
 /// As [`run`] for one rule that learns a new reference from the next `relearn` events after each alarm, and is blind
-/// meanwhile.
+/// meanwhile. Each alarm comes with the columns that it is about.
 pub(crate) fn run_relearning(
     table: &Table,
     reference: Range<usize>,
     relearn: usize,
     scope: Scope,
     rule: Rule,
-) -> Result<Vec<usize>> {
+) -> Result<Vec<(usize, Vec<String>)>> {
     let looks = (table.rows - reference.end) / PANE;
     let mut alarms = Vec::new();
     let mut reference = reference;
     while reference.end + PANE <= table.rows {
         let mut at = reference.end;
         let learnt = Reference::learn(table, reference.clone(), scope)?;
-        let mut watcher = Watcher::new(rule, &learnt, looks);
+        let mut watcher = Watcher::new(rule, &learnt, table, looks);
         let mut window = Window::default();
-        let mut raised = false;
-        while !raised && at + PANE <= table.rows {
+        let mut raised = Vec::new();
+        while raised.is_empty() && at + PANE <= table.rows {
             let pane = learnt.pane(table, at..at + PANE);
             at += PANE;
             let distances = match watcher {
@@ -218,8 +223,11 @@ pub(crate) fn run_relearning(
             };
             raised = watcher.step(&pane, distances.as_deref(), looks);
         }
-        if raised {
-            alarms.push(at);
+        if !raised.is_empty() {
+            let names = raised
+                .iter()
+                .map(|column| learnt.columns[*column].name.clone());
+            alarms.push((at, names.collect()));
         }
         reference = at..at + relearn;
     }

@@ -1,5 +1,7 @@
 //! How good a rule was: false alarms, delays, misses, each with an interval.
 
+use std::ops::Range;
+
 use driftline_stat::binned;
 use serde::Serialize;
 
@@ -40,8 +42,14 @@ pub(crate) struct Score {
 }
 
 impl Score {
-    /// A trial with one drift.
-    pub(crate) fn add(&mut self, truth: Truth, alarms: &[usize], rows: usize) {
+    /// A trial in which these events were watched, with one drift or without any.
+    pub(crate) fn add(&mut self, truth: Option<Truth>, alarms: &[usize], watched: Range<usize>) {
+        self.alarms += alarms.len();
+        self.events += watched.len();
+        let Some(truth) = truth else {
+            self.add_quiet(alarms.len(), watched.len());
+            return;
+        };
         // An alarm comes after an event, so one at the start has seen nothing of the drift yet.
         let hit = |alarm: &&usize| (truth.start + 1..=truth.until).contains(*alarm);
         self.drifts += 1;
@@ -53,18 +61,9 @@ impl Score {
         self.first_early += usize::from(early > 0);
         self.first_hits += usize::from(alarms.first().as_ref().is_some_and(hit));
         self.add_quiet(early, truth.start - truth.from);
-        self.alarms += alarms.len();
-        self.events += rows - truth.from;
     }
 
-    /// A trial without drift.
-    pub(crate) fn add_null(&mut self, alarms: usize, events: usize) {
-        self.add_quiet(alarms, events);
-        self.alarms += alarms;
-        self.events += events;
-    }
-
-    pub(crate) fn add_quiet(&mut self, false_alarms: usize, events: usize) {
+    fn add_quiet(&mut self, false_alarms: usize, events: usize) {
         self.false_alarms += false_alarms;
         self.quiet_events += events;
     }
@@ -115,12 +114,9 @@ impl Score {
         sorted.get(sorted.len() / 2).copied()
     }
 
-    /// Drift-free events per false alarm. Without any, the lower end of the interval.
+    /// Drift-free events per false alarm; all of them if there was none.
     pub(crate) fn between_false_alarms(&self) -> f64 {
-        if self.false_alarms == 0 {
-            return self.between_false_alarms_interval().0;
-        }
-        self.quiet_events as f64 / self.false_alarms as f64
+        self.quiet_events as f64 / self.false_alarms.max(1) as f64
     }
 
     pub(crate) fn between_false_alarms_interval(&self) -> (f64, f64) {
@@ -196,10 +192,10 @@ mod tests {
             until: 800,
         };
         let mut score = Score::default();
-        score.add(truth, &[600, 900], 1_000);
-        score.add(truth, &[450, 700], 1_000);
-        score.add(truth, &[850], 1_000);
-        score.add(truth, &[], 1_000);
+        score.add(Some(truth), &[600, 900], 100..1_000);
+        score.add(Some(truth), &[450, 700], 100..1_000);
+        score.add(Some(truth), &[850], 100..1_000);
+        score.add(Some(truth), &[], 100..1_000);
         assert_eq!(
             (score.found, score.first_hits, score.first_early),
             (2, 1, 1)

@@ -5,7 +5,8 @@ use std::ops::Range;
 use anyhow::{Context, Result};
 use driftline_event::ColumnRole;
 use driftline_sketch::{
-    CategoryCode, ColumnProfile, ColumnSummary, MISSING_CODE, ProfileOptions, ReferenceBuilder,
+    CategoryCode, ColumnProfile, ColumnSummary, JOINT_COLUMN, JointOptions, JointTree,
+    MISSING_CODE, ProfileOptions, ReferenceBuilder,
 };
 use driftline_stat::binned;
 
@@ -15,10 +16,11 @@ use crate::stream::{Column, NO_CATEGORY, Role, Table, Values};
 /// What of a stream is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Features, and outputs of a model that comes with the data.
+    /// Features, and outputs of a model that comes with the data, each by itself.
     Inputs,
-    /// Besides, the labels and the errors of a model fitted on the first half of the reference.
-    WithLabels,
+    /// Besides, the features' joint distribution, the labels, and the errors of a model fitted on the first half of
+    /// the reference.
+    All,
 }
 
 /// Cells of the distances that grow with the number of cells.
@@ -28,6 +30,7 @@ const TEXTS: [&str; 2] = ["right", "wrong"];
 /// A watched column and its reference.
 #[derive(Debug)]
 pub(crate) struct Watched {
+    pub(crate) name: String,
     pub(crate) profile: ColumnProfile,
     /// Codes by place in the dictionary; for categories.
     codes: Vec<CategoryCode>,
@@ -40,6 +43,8 @@ pub(crate) struct Watched {
 #[derive(Debug)]
 enum Source {
     Column(usize),
+    /// The leaves of this tree, over these columns.
+    Joint(JointTree, Vec<usize>),
     Errors,
 }
 
@@ -58,6 +63,8 @@ pub(crate) struct Distances {
 pub(crate) struct Reference {
     pub(crate) columns: Vec<Watched>,
     model: Option<NaiveBayes>,
+    /// The rows that it was learnt from, but for the errors only their second half.
+    pub(crate) rows: Range<usize>,
 }
 
 impl Reference {
@@ -68,20 +75,33 @@ impl Reference {
             columns.push(Watched::of_column(place, column, rows.clone())?);
         }
         let mut model = None;
-        if scope == Scope::WithLabels {
-            let half = rows.start + rows.len() / 2;
+        if scope == Scope::All {
+            let half = half(&rows);
             let profiles: Vec<ColumnProfile> = columns.iter().map(|c| c.profile.clone()).collect();
             model = NaiveBayes::fit(table, &profiles, rows.start..half);
+            columns.extend(Watched::of_joint(table, rows.clone())?);
             if let Some(model) = &model {
                 columns.push(Watched::of_errors(model, table, half..rows.end)?);
             }
         } else {
             columns.retain(|watched| match watched.source {
                 Source::Column(place) => table.columns[place].role != Role::Label,
-                Source::Errors => false,
+                Source::Joint(..) | Source::Errors => false,
             });
         }
-        Ok(Self { columns, model })
+        Ok(Self {
+            columns,
+            model,
+            rows,
+        })
+    }
+
+    /// The reference's own rows that a column was not fitted to in a way that flatters it.
+    pub(crate) fn history(&self, column: &Watched) -> Range<usize> {
+        match column.source {
+            Source::Errors => half(&self.rows)..self.rows.end,
+            _ => self.rows.clone(),
+        }
     }
 
     /// What these rows look like.
@@ -91,6 +111,10 @@ impl Reference {
             match (&watched.source, &self.model) {
                 (Source::Column(place), _) => {
                     watched.count(&table.columns[*place], rows.clone(), &mut summary);
+                }
+                (Source::Joint(tree, places), _) => {
+                    let codes = watched.leaves(self, tree, places, table, rows.clone());
+                    watched.add_codes(&codes, &mut summary);
                 }
                 (Source::Errors, Some(model)) => {
                     let codes: Vec<CategoryCode> = rows
@@ -113,18 +137,49 @@ impl Reference {
 impl Watched {
     fn of_column(place: usize, column: &Column, rows: Range<usize>) -> Result<Self> {
         let mut builder = builder();
-        match &column.values {
-            Values::Numeric(values) => {
-                builder.numeric(&column.name, ColumnRole::Feature, values[rows].to_vec())?;
-            }
-            Values::Category(values) => {
-                let text = |place: &u32| column.dictionary.get(*place as usize).map(String::as_str);
-                let texts = values[rows].iter().map(text);
-                builder.categorical(&column.name, ColumnRole::Feature, texts)?;
-            }
-        }
+        add(&mut builder, column, rows)?;
         let texts = column.dictionary.iter().map(String::as_str);
         Self::finish(builder, texts, Source::Column(place))
+    }
+
+    /// The joint column, if there are two features.
+    fn of_joint(table: &Table, rows: Range<usize>) -> Result<Option<Self>> {
+        let features = table.columns.iter().enumerate();
+        let features = features.filter(|(_, column)| column.role == Role::Feature);
+        let places: Vec<usize> = features.map(|(place, _)| place).collect();
+        if places.len() < 2 {
+            return Ok(None);
+        }
+        let mut builder = ReferenceBuilder::new(
+            "streams",
+            "1",
+            ProfileOptions {
+                joint: Some(JointOptions::default()),
+                ..ProfileOptions::default()
+            },
+        );
+        for place in &places {
+            add(&mut builder, &table.columns[*place], rows.clone())?;
+        }
+        let mut built = builder.build()?;
+        let tree = built
+            .joint_tree()
+            .context("a tree over two features")?
+            .clone();
+        let joint = built.columns.pop().context("the joint column")?;
+        let categories = match &joint.profile {
+            ColumnProfile::Categorical(categories) => categories.cells(),
+            _ => 0,
+        };
+        let coarse = (0..=categories).collect();
+        let source = Source::Joint(tree, places);
+        Ok(Some(Self::assemble(
+            joint.profile,
+            Vec::new(),
+            coarse,
+            source,
+            JOINT_COLUMN,
+        )))
     }
 
     fn of_errors(model: &NaiveBayes, table: &Table, rows: Range<usize>) -> Result<Self> {
@@ -144,7 +199,8 @@ impl Watched {
         source: Source,
     ) -> Result<Self> {
         let built = builder.build()?.columns.pop();
-        let profile = built.context("a profile of one column")?.profile;
+        let built = built.context("a profile of one column")?;
+        let profile = built.profile;
         let (codes, coarse) = match &profile {
             ColumnProfile::Numeric(numeric) => {
                 let counts = &numeric.reference().counts;
@@ -157,15 +213,66 @@ impl Watched {
             }
             _ => (Vec::new(), Vec::new()),
         };
+        Ok(Self::assemble(
+            profile,
+            codes,
+            coarse,
+            source,
+            &built.column.name,
+        ))
+    }
+
+    fn assemble(
+        profile: ColumnProfile,
+        codes: Vec<CategoryCode>,
+        coarse: Vec<usize>,
+        source: Source,
+        name: &str,
+    ) -> Self {
         let reference = cells(&profile.reference());
-        Ok(Self {
+        Self {
+            name: name.to_owned(),
             reference_coarse: binned::merge_counts(&reference, &coarse),
             reference,
             profile,
             codes,
             source,
             coarse,
-        })
+        }
+    }
+
+    /// The leaf of each row.
+    fn leaves(
+        &self,
+        reference: &Reference,
+        tree: &JointTree,
+        places: &[usize],
+        table: &Table,
+        rows: Range<usize>,
+    ) -> Vec<CategoryCode> {
+        let (mut numbers, mut codes) = (Vec::new(), Vec::new());
+        let leaf = |row: usize| {
+            numbers.clear();
+            codes.clear();
+            for place in places {
+                match &table.columns[*place].values {
+                    Values::Numeric(values) => numbers.push(values[row]),
+                    Values::Category(values) => {
+                        codes.push(reference.columns[*place].code(values[row]));
+                    }
+                }
+            }
+            tree.leaf(&numbers, &codes)
+        };
+        rows.map(leaf).collect()
+    }
+
+    /// The code of a place in the dictionary.
+    fn code(&self, place: u32) -> CategoryCode {
+        match place {
+            NO_CATEGORY => MISSING_CODE,
+            place => self.codes[place as usize],
+        }
     }
 
     fn count(&self, column: &Column, rows: Range<usize>, into: &mut ColumnSummary) {
@@ -174,11 +281,8 @@ impl Watched {
                 p.add_column(&values[rows], into);
             }
             (_, Values::Category(values), into) => {
-                let code = |place: &u32| match *place {
-                    NO_CATEGORY => MISSING_CODE,
-                    place => self.codes[place as usize],
-                };
-                let codes: Vec<CategoryCode> = values[rows].iter().map(code).collect();
+                let codes: Vec<CategoryCode> =
+                    values[rows].iter().map(|place| self.code(*place)).collect();
                 self.add_codes(&codes, into);
             }
             _ => {}
@@ -237,6 +341,25 @@ impl Watched {
 /// A builder of one column.
 fn builder() -> ReferenceBuilder {
     ReferenceBuilder::new("streams", "1", ProfileOptions::default())
+}
+
+fn add(builder: &mut ReferenceBuilder, column: &Column, rows: Range<usize>) -> Result<()> {
+    match &column.values {
+        Values::Numeric(values) => {
+            builder.numeric(&column.name, ColumnRole::Feature, values[rows].to_vec())?;
+        }
+        Values::Category(values) => {
+            let text = |place: &u32| column.dictionary.get(*place as usize).map(String::as_str);
+            let texts = values[rows].iter().map(text);
+            builder.categorical(&column.name, ColumnRole::Feature, texts)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where the second half begins.
+fn half(rows: &Range<usize>) -> usize {
+    rows.start + rows.len() / 2
 }
 
 /// Counts by cell, with one for the unseen categories at the end.
