@@ -97,3 +97,82 @@ impl Traces {
         chi_square_upper_tail(quantile, degrees).clamp(0.0, 1.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SplitMix64; seeded, so that the test is the same every time.
+    struct Random(u64);
+
+    impl Random {
+        fn uniform(&mut self) -> f64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+        }
+
+        /// Standard normal.
+        fn normal(&mut self) -> f64 {
+            let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
+            radius * (std::f64::consts::TAU * self.uniform()).cos()
+        }
+    }
+
+    #[test]
+    fn sums_of_squares_have_this_tail() {
+        // Independent squares of one size are chi-square, and then the law is exact.
+        for (count, x, p) in [(1, 3.841_458_820_694_124, 0.05), (10, 29.588_298, 0.001)] {
+            let n = f64::from(count);
+            let traces = Traces {
+                first: n,
+                second: n,
+                third: n,
+            };
+            assert!((traces.upper_tail(x) / p - 1.0).abs() < 1e-6);
+        }
+        // Of decaying sizes, against a simulation.
+        let sizes: Vec<f64> = (0..40).map(|i| 0.8_f64.powi(i)).collect();
+        let power = |p: i32| sizes.iter().map(|s| s.powi(p)).sum::<f64>();
+        let traces = Traces {
+            first: power(1),
+            second: power(2),
+            third: power(3),
+        };
+        let mut random = Random(1);
+        let draws = 20_000;
+        let mut beyond = [0; 3];
+        let levels = [0.1, 0.01, 0.001];
+        for _ in 0..draws {
+            let sum = sizes.iter().map(|s| s * random.normal().powi(2)).sum();
+            let p = traces.upper_tail(sum);
+            for (count, level) in beyond.iter_mut().zip(levels) {
+                *count += u32::from(p <= level);
+            }
+        }
+        let shares = beyond.map(|n| f64::from(n) / f64::from(draws));
+        assert!((0.09..0.11).contains(&shares[0]), "{shares:?}");
+        assert!((0.008..0.012).contains(&shares[1]), "{shares:?}");
+        assert!((0.000_5..0.002).contains(&shares[2]), "{shares:?}");
+    }
+
+    #[test]
+    fn nothing_is_compared_with_nothing() {
+        let traces = Traces {
+            first: 0.0,
+            second: 0.0,
+            third: 0.0,
+        };
+        let side = |hits: &'static [f64], trials| Side { hits, trials };
+        assert_eq!(mmd(side(&[], 1), side(&[], 1), &traces), None);
+        assert_eq!(mmd(side(&[0.0], 0), side(&[1.0], 1), &traces), None);
+        assert_eq!(mmd(side(&[0.0], 1), side(&[1.0, 0.0], 1), &traces), None);
+        // A reference that is constant.
+        let same = mmd(side(&[2.0], 4), side(&[1.0], 2), &traces);
+        let other = mmd(side(&[2.0], 4), side(&[2.0], 2), &traces);
+        assert_eq!(same.map(|m| (m.statistic, m.p_value)), Some((0.0, 1.0)));
+        assert_eq!(other.map(|m| (m.statistic, m.p_value)), Some((2.0, 0.0)));
+    }
+}
