@@ -166,6 +166,15 @@ fn model_section(page: &mut String, model: &str, version: &str, views: &mut [Ser
         Text(version),
         badge(worst.unwrap_or(SeriesState::WarmingUp))
     );
+    if views
+        .iter()
+        .any(|v| v.report.decision.as_ref().is_some_and(|d| !d.calibrated))
+    {
+        page.push_str(
+            "<p class=\"more\">Not calibrated: tolerances are wide. <code>driftline calibrate</code> \
+             makes them fit the model's history.</p>\n",
+        );
+    }
     if views.is_empty() {
         page.push_str("<p class=\"more\">No window of it has closed yet.</p></section>\n");
         return;
@@ -191,6 +200,7 @@ fn model_section(page: &mut String, model: &str, version: &str, views: &mut [Ser
         "<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">Column</th>\
          <th scope=\"col\">Window</th><th scope=\"col\">State</th><th scope=\"col\">Since</th>",
     );
+    page.push_str("<th scope=\"col\">Evidence</th>");
     for (_, name) in SHOWN {
         let _ = write!(page, "<th scope=\"col\" class=\"num\">{name}</th>");
     }
@@ -233,6 +243,7 @@ fn row(page: &mut String, view: &SeriesView) {
         badge = badge(report.state),
         since = time(view.state_since),
     );
+    evidence_cell(page, report);
     for (statistic, _) in SHOWN {
         statistic_cell(page, report, statistic);
     }
@@ -254,6 +265,25 @@ fn row(page: &mut String, view: &SeriesView) {
         page,
         "<td class=\"num\" data-v=\"{events}\">{}</td></tr>",
         grouped(events)
+    );
+}
+
+/// The bank's evidence on the way to an alarm: logarithms, so that half the bar is the square root of the odds.
+fn evidence_cell(page: &mut String, report: &WindowReport) {
+    let Some(decision) = &report.decision else {
+        page.push_str("<td class=\"none\">–</td>");
+        return;
+    };
+    let evidence = decision.shape.evidence.max(decision.quality.evidence);
+    let share = match report.state {
+        SeriesState::Drifted => 1.0,
+        _ => (evidence / decision.threshold).clamp(0.0, 1.0),
+    };
+    let percent = (share * 100.0).round();
+    let _ = write!(
+        page,
+        "<td data-v=\"{percent}\"><meter min=\"0\" max=\"100\" value=\"{percent}\" \
+         aria-label=\"evidence\">{percent} %</meter> <small>{percent} %</small></td>"
     );
 }
 

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use driftline_event::{ColumnRole, Statistic, WindowReport};
+use driftline_event::{ColumnRole, SeriesState, Statistic, Verdict, WindowReport};
 
 use crate::catalogue::{self as c, Metric};
 use crate::{OTHER, TelemetryOptions, label_value};
@@ -278,13 +278,26 @@ fn weight(report: &WindowReport) -> f64 {
     let ratio = against
         .map(|c| c.value / c.threshold)
         .filter(|r| r.is_finite())
-        .fold(0.0, f64::max);
+        .fold(evidence_share(report), f64::max);
     let distance = report
         .value(Statistic::JensenShannon)
         .filter(|v| v.is_finite())
         .unwrap_or(0.0);
     // A distance is at most one, so a rule that holds always comes first.
     ratio.max(distance * 0.5)
+}
+
+/// The bank's evidence as a share of what an alarm takes; one and more once it has been raised.
+fn evidence_share(report: &WindowReport) -> f64 {
+    let share = |verdict: &Verdict| match (verdict.state, &report.decision) {
+        (SeriesState::Drifted, _) => 1.0,
+        (_, Some(decision)) if decision.threshold > 0.0 => verdict.evidence / decision.threshold,
+        _ => 0.0,
+    };
+    verdicts(report)
+        .map(|(_, verdict)| share(verdict))
+        .filter(|share| share.is_finite())
+        .fold(0.0, f64::max)
 }
 
 fn window_totals(report: &WindowReport, totals: &mut BTreeMap<(usize, Vec<String>), f64>) {
@@ -342,7 +355,12 @@ fn for_each_value(
         *threshold = threshold.min(rule.threshold);
         *holds |= rule.enough_data && rule.exceeded;
     }
-    for s in &report.statistics {
+    // The bank's evidence is shown with the decision, where its threshold is.
+    for s in report
+        .statistics
+        .iter()
+        .filter(|s| !s.statistic.is_evidence())
+    {
         let detector = s.statistic;
         let shown = options.detectors.contains(&detector) || rules.contains_key(&detector);
         match (rank, ratio_offset(detector)) {
@@ -359,6 +377,15 @@ fn for_each_value(
             _ => {}
         }
     }
+    for (detector, verdict) in verdicts(report) {
+        if rank == Rank::Segment {
+            push(SEGMENT_SCORE, Some(detector), verdict.evidence);
+        } else {
+            push(of_role + SCORE, Some(detector), verdict.evidence);
+            let threshold = report.decision.as_ref().map_or(f64::NAN, |d| d.threshold);
+            rules.insert(detector, (threshold, verdict.state == SeriesState::Drifted));
+        }
+    }
     if rank != Rank::Segment {
         for (detector, (threshold, holds)) in rules {
             push(of_role + THRESHOLD, Some(detector), threshold);
@@ -369,6 +396,16 @@ fn for_each_value(
             );
         }
     }
+}
+
+/// What the bank says about both sides of a series.
+fn verdicts(report: &WindowReport) -> impl Iterator<Item = (Statistic, &Verdict)> {
+    report.decision.iter().flat_map(|d| {
+        [
+            (Statistic::Bank, &d.shape),
+            (Statistic::BankQuality, &d.quality),
+        ]
+    })
 }
 
 /// The place of a quality statistic among the ratio metrics.

@@ -64,6 +64,10 @@ catalogue! {
         "Where the reference of a model version came from, always 1";
     REFERENCE_EVENTS = "driftline_reference_events", Gauge, ["model", "model_version"],
         "Events from which the reference of a model version was built";
+    ALARM_BUDGET = "driftline_alarm_budget", Gauge, ["model", "model_version"],
+        "The most false alarms to be expected of a model version in 30 days";
+    CALIBRATED = "driftline_calibrated", Gauge, ["model", "model_version"],
+        "Whether tolerances come from a calibration, 1, or are the wide ones, 0";
 
     EVENTS = "driftline_events_total", Counter, ["stream", "model"],
         "Events that were read, understood and counted";

@@ -1,7 +1,7 @@
 //! What is known of the monitored models, and what has been counted in all.
 
 /// A model version that this process monitors.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelInfo {
     /// The model's id.
     pub model: String,
@@ -15,6 +15,18 @@ pub struct ModelInfo {
     pub reference_events: u64,
     /// What kind of model it is, such as `classification`; empty if unknown.
     pub task: String,
+    /// The default decision rule, if it is on.
+    pub decision: Option<DecisionInfo>,
+}
+
+/// How a model version's default decision rule is set.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DecisionInfo {
+    /// The most false alarms to be expected in 30 days.
+    pub alarms_per_month: f64,
+    /// Days of history that tolerances and seasons were calibrated on; none without a calibration, which makes
+    /// tolerances wider.
+    pub calibrated_days: Option<u32>,
 }
 
 /// Sums over all models and partitions since the process started, for views.

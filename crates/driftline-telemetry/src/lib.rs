@@ -24,7 +24,7 @@ mod view;
 
 pub use event::InternalEvent;
 pub use handle::{Counter, ReasonCounters, Stage, Stream};
-pub use info::{ModelInfo, Totals};
+pub use info::{DecisionInfo, ModelInfo, Totals};
 pub use label::{LABEL_BYTES_MAX, OTHER, label_value, short_text};
 pub use latency::{Latency, LatencyKind, LatencyQuantiles};
 pub use options::TelemetryOptions;

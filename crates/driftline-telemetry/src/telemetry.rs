@@ -53,6 +53,8 @@ struct Families {
     model_info: IntGaugeVec,
     reference_info: IntGaugeVec,
     reference_events: IntGaugeVec,
+    alarm_budget: GaugeVec,
+    calibrated: IntGaugeVec,
     events: IntCounterVec,
     rejected: IntCounterVec,
     dead_letters: IntCounterVec,
@@ -105,6 +107,8 @@ impl Families {
             model_info: integers(registry, &c::MODEL_INFO),
             reference_info: integers(registry, &c::REFERENCE_INFO),
             reference_events: integers(registry, &c::REFERENCE_EVENTS),
+            alarm_budget: gauges(registry, &c::ALARM_BUDGET),
+            calibrated: integers(registry, &c::CALIBRATED),
             events: counters(registry, &c::EVENTS),
             rejected: counters(registry, &c::EVENTS_REJECTED),
             dead_letters: counters(registry, &c::DEAD_LETTERS),
@@ -177,6 +181,15 @@ impl Telemetry {
         f.reference_events
             .with_label_values(&[&model, &version])
             .set(events);
+        if let Some(decision) = &info.decision {
+            let labels = [&*model, &*version];
+            f.alarm_budget
+                .with_label_values(&labels)
+                .set(decision.alarms_per_month);
+            f.calibrated
+                .with_label_values(&labels)
+                .set(decision.calibrated_days.is_some().into());
+        }
         let _ = self.events(Stream::Prediction, &model);
         let _ = self.late_events(Stream::Prediction, &model);
         f.dropped.with_label_values(&[&model]);

@@ -12,7 +12,9 @@ use driftline_event::{
     Quality, SampleSize, SeriesKey, SeriesState, Severity, Statistic, StatisticValue, Timestamp,
     WindowReport, WindowSpan,
 };
-use driftline_telemetry::{LatencyKind, ModelInfo, Stage, Stream, Telemetry, TelemetryOptions};
+use driftline_telemetry::{
+    DecisionInfo, LatencyKind, ModelInfo, Stage, Stream, Telemetry, TelemetryOptions,
+};
 
 pub fn series(model: &str, feature: &str) -> SeriesKey {
     SeriesKey {
@@ -113,6 +115,10 @@ pub fn busy(options: TelemetryOptions) -> Telemetry {
         source: "reference.parquet".to_owned(),
         reference_events: 50_000,
         task: "classification".to_owned(),
+        decision: Some(DecisionInfo {
+            alarms_per_month: 1.0,
+            calibrated_days: Some(28),
+        }),
     });
     for stream in Stream::ALL {
         telemetry.events(*stream, "credit").add(18_000);

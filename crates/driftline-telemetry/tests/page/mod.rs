@@ -48,6 +48,9 @@ pub(crate) fn metrics_page() -> String {
          - Only the statistics {} become scores by themselves; others do when a rule looks at them. Quality\n  \
          statistics have metrics of their own; the thresholds and flags of their rules are in\n  \
          `driftline_drift_threshold` and `driftline_drift_detected` under `detector=\"missing_ratio\"` and so on.\n\
+         - The default decision rule is `detector=\"bank\"` (the distribution) and `detector=\"bank_quality\"` (missing,\n  \
+         invalid, out-of-range and unseen values): natural logarithms of evidence, below zero while there is\n  \
+         none. An alarm sets the flag; then evidence starts anew, so alert on the flag.\n\
          - A label value has at most 128 bytes; control characters in it are escaped; a longer one is cut and ends\n  \
          in `~` and a hash. Where two names become one label, the higher score is shown.\n\n\
          A score, a threshold and a flag of one rule carry the same labels, so `driftline_drift_score >=\n\
