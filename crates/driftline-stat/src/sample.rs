@@ -18,6 +18,7 @@
 //! # Ok::<(), sample::TestError>(())
 //! ```
 
+mod floor;
 mod pair;
 mod test;
 
@@ -28,6 +29,7 @@ pub mod rank;
 pub mod share;
 pub mod transport;
 
+pub use floor::{NullExpectation, categorical_floor, floor};
 pub use pair::{CategoricalPair, NumericPair};
 pub use test::{Test, TestError, TestResult};
 

@@ -91,7 +91,7 @@ impl NumericPair {
     }
 
     /// Both samples as counts of their two distinct values.
-    fn distinct_values(&self) -> Result<Table, TestError> {
+    pub(super) fn distinct_values(&self) -> Result<Table, TestError> {
         let steps: Vec<Step> = self.steps().take(3).collect();
         if steps.len() != 2 {
             return Err(TestError::NotBinary);
