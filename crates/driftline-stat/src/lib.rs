@@ -4,6 +4,7 @@
 //!   calls each time a window closes: linear in the number of bins, whatever the number of events.
 //! - [`sample`] compares two samples value by value, with the exact and asymptotic two-sample tests that a
 //!   notebook would call. It is what `driftline compare` prints.
+//! - [`compat`] repeats what Evidently and NannyML compute where they define things differently.
 //! - [`mmd`] compares two mean embeddings of vectors.
 //!
 //! Everything is a pure function of its arguments. Empty input is `None` or an error, never a panic, and no
@@ -11,6 +12,7 @@
 #![deny(missing_docs)]
 
 pub mod binned;
+pub mod compat;
 mod distribution;
 mod kolmogorov;
 pub mod mmd;

@@ -12,7 +12,7 @@ pub struct Table {
 }
 
 impl Table {
-    pub(super) fn new(cells: impl IntoIterator<Item = (u64, u64)>) -> Self {
+    pub(crate) fn new(cells: impl IntoIterator<Item = (u64, u64)>) -> Self {
         let (reference, current) = cells.into_iter().filter(|&cell| cell != (0, 0)).unzip();
         Self { reference, current }
     }

@@ -13,10 +13,10 @@ pub struct NumericPair {
 }
 
 /// A distinct value of both samples together, and how often each has it.
-pub(super) struct Step {
-    pub(super) value: f64,
-    pub(super) in_reference: usize,
-    pub(super) in_current: usize,
+pub(crate) struct Step {
+    pub(crate) value: f64,
+    pub(crate) in_reference: usize,
+    pub(crate) in_current: usize,
 }
 
 impl NumericPair {
@@ -62,7 +62,7 @@ impl NumericPair {
     }
 
     /// Turns a pair with an infinity into an error, for what averages values or takes their differences.
-    pub(super) fn require_finite(&self) -> Result<(), TestError> {
+    pub(crate) fn require_finite(&self) -> Result<(), TestError> {
         // Both are sorted, so an infinity is at an end.
         let ends = [&self.reference, &self.current].map(|side| [side[0], side[side.len() - 1]]);
         match ends.as_flattened().iter().all(|v| v.is_finite()) {
@@ -72,7 +72,7 @@ impl NumericPair {
     }
 
     /// The distinct values of both samples in ascending order.
-    pub(super) fn steps(&self) -> impl Iterator<Item = Step> + '_ {
+    pub(crate) fn steps(&self) -> impl Iterator<Item = Step> + '_ {
         let (mut reference, mut current) = (self.reference.as_slice(), self.current.as_slice());
         std::iter::from_fn(move || {
             let value = match (reference.first(), current.first()) {

@@ -179,25 +179,25 @@ impl Cells {
         let (n, m) = self.sizes;
         let smaller = n.min(m);
         let stretch = (self.noise * smaller).sqrt();
-        let laws: Vec<(f64, f64, Vec<(f64, f64)>)> = (self.shares.iter().zip(&deviations).skip(1))
-            .map(|(&p, &deviation)| match p * smaller <= LIMIT_COUNT {
-                true => (p, deviation, poisson(p * smaller)),
-                false => (p, deviation, Vec::new()),
+        let laws: Vec<CellLaw> = self
+            .shares
+            .iter()
+            .zip(&deviations)
+            .skip(1)
+            .map(|(&share, &deviation)| CellLaw {
+                share,
+                deviation,
+                counts: match share * smaller <= LIMIT_COUNT {
+                    true => poisson(share * smaller),
+                    false => Vec::new(),
+                },
             })
             .collect();
         let above = |x: f64| {
-            let mut below = 1.0;
-            for (p, deviation, law) in &laws {
-                below *= match law.is_empty() {
-                    true => libm::erf(x / deviation * std::f64::consts::FRAC_1_SQRT_2),
-                    false => law
-                        .iter()
-                        .filter(|(count, _)| (count / smaller - p).abs() * stretch <= x)
-                        .map(|(_, probability)| probability)
-                        .sum(),
-                };
-            }
-            1.0 - below
+            1.0 - laws
+                .iter()
+                .map(|cell| cell.within(x, smaller, stretch))
+                .product::<f64>()
         };
         let (end, steps) = (largest * 8.0, 100);
         let width = end / f64::from(steps);
@@ -212,6 +212,26 @@ impl Cells {
     fn deviations(&self) -> Vec<f64> {
         let deviation = |p: &f64| (p * (1.0 - p) * self.noise).max(0.0).sqrt();
         self.shares.iter().map(deviation).collect()
+    }
+}
+
+/// How far the share of a cell strays.
+struct CellLaw {
+    share: f64,
+    deviation: f64,
+    /// The counts of the smaller side and their probabilities, of a sparse cell.
+    counts: Vec<(f64, f64)>,
+}
+
+impl CellLaw {
+    /// The probability that the shares of both sides are at most `x` apart.
+    fn within(&self, x: f64, smaller: f64, stretch: f64) -> f64 {
+        if self.counts.is_empty() {
+            return libm::erf(x / self.deviation * std::f64::consts::FRAC_1_SQRT_2);
+        }
+        let near = |count: f64| (count / smaller - self.share).abs() * stretch <= x;
+        let inside = self.counts.iter().filter(|(count, _)| near(*count));
+        inside.map(|(_, probability)| probability).sum()
     }
 }
 
