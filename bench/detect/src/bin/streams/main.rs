@@ -53,7 +53,7 @@ struct Arguments {
     #[arg(long, default_value_t = 20)]
     trials: usize,
     /// Longest shuffled stream; longer ones are sampled anew in each trial
-    #[arg(long, default_value_t = 40_000)]
+    #[arg(long, default_value_t = 30_000)]
     rows_max: usize,
     /// Seed of all shuffles and injections
     #[arg(long, default_value_t = 1)]

@@ -100,7 +100,7 @@ impl Watcher {
             Rule::BankCalibrated => bank(Some(table)),
             rule => Self::Threshold {
                 rule,
-                on: vec![false; reference.columns.len()],
+                on: vec![false; reference.classical().len()],
             },
         }
     }
@@ -160,7 +160,7 @@ impl Window {
                 sum.subtract(part)?;
             }
         }
-        let columns = reference.columns.iter().zip(&self.sum);
+        let columns = reference.classical().iter().zip(&self.sum);
         Ok((self.panes.len() == WINDOW_PANES)
             .then(|| columns.map(|(column, sum)| column.distances(sum)).collect()))
     }

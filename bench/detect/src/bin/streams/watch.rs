@@ -79,10 +79,10 @@ impl Reference {
             let half = half(&rows);
             let profiles: Vec<ColumnProfile> = columns.iter().map(|c| c.profile.clone()).collect();
             model = NaiveBayes::fit(table, &profiles, rows.start..half);
-            columns.extend(Watched::of_joint(table, rows.clone())?);
             if let Some(model) = &model {
                 columns.push(Watched::of_errors(model, table, half..rows.end)?);
             }
+            columns.extend(Watched::of_joint(table, rows.clone())?);
         } else {
             columns.retain(|watched| match watched.source {
                 Source::Column(place) => table.columns[place].role != Role::Label,
@@ -94,6 +94,17 @@ impl Reference {
             model,
             rows,
         })
+    }
+
+    /// The columns that the classical rules see: not the joint tree, which comes last.
+    pub(crate) fn classical(&self) -> &[Watched] {
+        let joint = |column: &Watched| matches!(column.source, Source::Joint(..));
+        let count = self
+            .columns
+            .iter()
+            .take_while(|column| !joint(column))
+            .count();
+        &self.columns[..count]
     }
 
     /// The reference's own rows that a column was not fitted to in a way that flatters it.
