@@ -84,10 +84,13 @@ fn is_close(actual: f64, expected: f64) -> bool {
 /// The rounding error in the peer's own root of a difference: NannyML's leftover bin and Evidently's 1 − overlap.
 const ROOT_NOISE: f64 = 1e-7;
 
+/// Score and whether it counts as drift; none where the test raised, and no score where it is NaN.
+type EvidentlyResult = Option<(Option<f64>, bool)>;
+
 #[test]
 fn evidently_agrees() {
     let text = include_str!("../../../tests/golden/evidently/golden.json");
-    let cases: Vec<Case<Option<(Option<f64>, bool)>>> = serde_json::from_str(text).unwrap();
+    let cases: Vec<Case<EvidentlyResult>> = serde_json::from_str(text).unwrap();
     let mut wrong = Vec::new();
     for case in &cases {
         let (left, right) = case.samples();

@@ -120,7 +120,7 @@ impl<'a> Reference<'a> {
                     Method::KolmogorovSmirnov if estimated => {
                         Ok(estimated_kolmogorov_smirnov(reference, chunk))
                     }
-                    Method::KolmogorovSmirnov => Ok(empirical::kolmogorov_smirnov(&pair).statistic),
+                    Method::KolmogorovSmirnov => Ok(empirical::largest_gap(&pair).0),
                     Method::Wasserstein if estimated => Ok(estimated_wasserstein(reference, chunk)),
                     Method::Wasserstein => Ok(transport::wasserstein(&pair)?.statistic),
                     Method::ChiSquare | Method::LInfinity => {

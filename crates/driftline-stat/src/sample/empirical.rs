@@ -36,10 +36,7 @@ const EXACT_CVM_SIZE_MAX: usize = 20;
 /// ```
 pub fn kolmogorov_smirnov(pair: &NumericPair) -> TestResult {
     let (n, m) = pair.sizes();
-    let (above, below) = gaps(pair);
-    let gap = above.max(below);
-    let least_common_multiple = (n / exact::greatest_common_divisor(n, m)) as f64 * m as f64;
-    let statistic = gap as f64 / least_common_multiple;
+    let (statistic, gap) = largest_gap(pair);
     if n.max(m) <= EXACT_KS_SIZE_MAX {
         return TestResult::exact(statistic, exact::smirnov_upper_tail(n, m, gap));
     }
@@ -49,6 +46,15 @@ pub fn kolmogorov_smirnov(pair: &NumericPair) -> TestResult {
         statistic,
         kolmogorov::two_sided_upper_tail(size as u64, statistic),
     )
+}
+
+/// The Kolmogorov–Smirnov statistic, also in units of one over the least common multiple of the sizes.
+pub(crate) fn largest_gap(pair: &NumericPair) -> (f64, u128) {
+    let (n, m) = pair.sizes();
+    let (above, below) = gaps(pair);
+    let gap = above.max(below);
+    let least_common_multiple = (n / exact::greatest_common_divisor(n, m)) as f64 * m as f64;
+    (gap as f64 / least_common_multiple, gap)
 }
 
 /// Kuiper's test.

@@ -157,27 +157,25 @@ pub fn epps_singleton(pair: &NumericPair) -> Result<TestResult, TestError> {
 /// Means and (biased) covariances of the cosines and sines of the values at both frequencies.
 fn waves(values: &[f64], [slow, fast]: [f64; 2]) -> ([f64; 4], [[f64; 4]; 4]) {
     let n = values.len() as f64;
-    let wave = |v: f64| {
-        [
-            (slow * v).cos(),
-            (fast * v).cos(),
-            (slow * v).sin(),
-            (fast * v).sin(),
-        ]
+    let wave = |&v: &f64| {
+        let ((sin_slow, cos_slow), (sin_fast, cos_fast)) =
+            ((slow * v).sin_cos(), (fast * v).sin_cos());
+        [cos_slow, cos_fast, sin_slow, sin_fast]
     };
+    let waves: Vec<[f64; 4]> = values.iter().map(wave).collect();
     let mut mean = [0.0; 4];
-    for &v in values {
-        for (sum, w) in mean.iter_mut().zip(wave(v)) {
+    for wave in &waves {
+        for (sum, w) in mean.iter_mut().zip(wave) {
             *sum += w;
         }
     }
     let mean = mean.map(|sum| sum / n);
     let mut spread = [[0.0; 4]; 4];
-    for &v in values {
-        let gap = wave(v);
+    for wave in &waves {
+        let gap = std::array::from_fn::<f64, 4, _>(|i| wave[i] - mean[i]);
         for i in 0..4 {
             for j in 0..4 {
-                spread[i][j] += (gap[i] - mean[i]) * (gap[j] - mean[j]) / n;
+                spread[i][j] += gap[i] * gap[j] / n;
             }
         }
     }
