@@ -163,3 +163,16 @@ fn the_stated_errors_hold_at_96_bins() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn the_errors_are_the_ones_in_the_documentation() {
+    let page = include_str!("../../../docs/statistics.md");
+    for (name, statistic, p_value, moved) in STATED {
+        let p_value = match p_value {
+            0.0 => "–".to_owned(),
+            p => p.to_string(),
+        };
+        let row = format!("| `{name}` | {statistic} | {p_value} | {moved} |");
+        assert!(page.contains(&row), "{row}");
+    }
+}

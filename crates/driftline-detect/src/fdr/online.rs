@@ -151,8 +151,8 @@ impl Saffron {
 ///
 /// **Formula.** α_t = α·γ_t·(R_{t−1} + 1), γⱼ = j^−1.6/ζ(1.6), rejected if E_t ≥ 1/α_t.
 ///
-/// **Promises** FDR ≤ α at any time under any dependence, overlapping windows included, if each E_t has expectation at
-/// most one given the past up to the last rejection's knowledge, that is, if it is an e-value.
+/// **Promises** FDR ≤ α at any time under any dependence, overlapping windows included, if each E_t of a true null has an
+/// expectation of at most one.
 ///
 /// **When not to use.** Where drift is rare: the level falls with every test, and never recovers without a rejection.
 ///

@@ -107,7 +107,9 @@ fn gaps(pair: &NumericPair) -> (u128, u128) {
 /// **Formula.** T = U/(nmN) − (4nm − 1)/(6N), U = n·Σ(rᵢ − i)² + m·Σ(sⱼ − j)² with midranks r and s in the pooled sample.
 /// The p-value is exact up to 20 values a side, else by the limiting law after matching mean and variance.
 ///
-/// **When not to use.** For changes in the tails. An asymptotic p-value below about 1e-6 only says "small": the series
+/// **When not to use.** For changes in the tails, and for values that tie between samples of different size: midranks
+/// then inflate T without drift, in scipy as here ([`floor`](crate::sample::floor) says by how much). An asymptotic
+/// p-value below about 1e-6 only says "small": the series
 /// of the law is cut at terms of 1e-7 as in scipy, so that both agree.
 ///
 /// **Reference implementation.** `scipy.stats.cramervonmises_2samp`. **Source.** Anderson 1962; Xiao, Gordon and
