@@ -1,8 +1,8 @@
 //! The events that tell the world about an alert.
 
 use driftline_event::{
-    AlertEvent, AlertKind, AlertStatus, ColumnRole, Evidence, SeriesKey, Statistic, StatisticValue,
-    WindowSpan,
+    AlertEvent, AlertKind, AlertStatus, ColumnRole, Effect, Evidence, SeriesKey, Severity,
+    Statistic, StatisticValue, Timestamp, WindowSpan,
 };
 use xxhash_rust::xxh3::Xxh3;
 
@@ -137,6 +137,117 @@ impl Subject<'_> {
     }
 }
 
+/// The name of the indicator bank where a rule's or a window's name is due.
+pub const BANK: &str = "bank";
+
+/// The identity of one alarm of a model version's budget, which all alerts that it raises share: 32 hex digits of
+/// xxh3-128 over model, version and the end of the decision step.
+pub fn incident(model: &str, version: &str, at: Timestamp) -> String {
+    let mut hash = Xxh3::new();
+    for part in [model, version] {
+        hash.update(&(part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.update(&at.as_micros().to_le_bytes());
+    format!("{:032x}", hash.digest128())
+}
+
+/// What an alert of the indicator bank is about, at the end of one decision step.
+#[derive(Clone, Copy, Debug)]
+pub struct BankSubject<'a> {
+    /// Which series.
+    pub series: &'a SeriesKey,
+    /// [`Statistic::Bank`] or [`Statistic::BankQuality`].
+    pub statistic: Statistic,
+    /// From the onset to the end of the step.
+    pub window: &'a WindowSpan,
+    /// What it was compared with.
+    pub reference: &'a str,
+    /// Natural logarithm of the weighted evidence.
+    pub evidence: f64,
+    /// Natural logarithm of the evidence at which the model's alarm is raised.
+    pub threshold: f64,
+    /// Values that the indicator rests on since the onset.
+    pub n: u64,
+    /// The end of the step in which the alert fired.
+    pub started_at: Timestamp,
+    /// How far what moved has moved.
+    pub effect: &'a Effect,
+    /// The alarm that raised it, from [`incident`].
+    pub incident: &'a str,
+}
+
+impl BankSubject<'_> {
+    /// The event that says that the alert fires, or that it is resolved. The same step always gives the same event.
+    pub fn event(&self, status: AlertStatus) -> AlertEvent {
+        let kind = alert_kind(self.statistic, self.series.role);
+        let fingerprint = fingerprint(self.series, kind, BANK, BANK);
+        let end = self.window.end;
+        AlertEvent {
+            alert_id: format!("{fingerprint}-{}-{}", end.as_micros(), status.as_str()),
+            fingerprint,
+            status,
+            severity: Severity::Warning,
+            kind,
+            series: self.series.clone(),
+            rule: BANK.to_owned(),
+            statistic: Evidence {
+                name: self.statistic,
+                value: self.evidence,
+                threshold: self.threshold,
+                p_value: None,
+                n: self.n,
+            },
+            window: self.window.clone(),
+            reference: self.reference.to_owned(),
+            started_at: self.started_at,
+            evaluated_at: end,
+            ended_at: (status == AlertStatus::Resolved).then_some(end),
+            onset: Some(self.window.start),
+            effect: Some(self.effect.clone()),
+            incident: Some(self.incident.to_owned()),
+            summary: self.summary(status),
+        }
+    }
+
+    fn summary(&self, status: AlertStatus) -> String {
+        let SeriesKey {
+            model,
+            version,
+            segment,
+            feature,
+            role,
+        } = self.series;
+        let role = match role {
+            ColumnRole::Feature => "feature",
+            ColumnRole::Output => "output",
+        };
+        let segment = segment
+            .as_ref()
+            .map_or_else(String::new, |s| format!(" where {s}"));
+        let Effect {
+            indicator,
+            reference,
+            current,
+            h,
+            tolerance,
+            ..
+        } = self.effect;
+        let judgement = match status {
+            AlertStatus::Resolved => "is back within tolerance after",
+            _ => "has drifted:",
+        };
+        format!(
+            "{role} `{feature}`{segment} {judgement} {indicator} in {:.2} % of {} values since {}, {:.2} % in the \
+             reference (h {h:.3}, tolerated {tolerance:.3}; model `{model}`, version `{version}`)",
+            100.0 * current,
+            self.n,
+            self.window.start,
+            100.0 * reference,
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use driftline_event::Timestamp;
@@ -236,5 +347,58 @@ mod tests {
             AlertKind::PredictionDrift
         );
         assert_eq!(alert_kind(Statistic::Psi, Feature), AlertKind::FeatureDrift);
+    }
+
+    #[test]
+    fn an_alarm_of_the_bank_says_what_moved_since_when() {
+        let series = series(Some("origin=JFK"));
+        let at = Timestamp::from_seconds;
+        let (start, end) = (at(0), at(86_400));
+        let window = WindowSpan {
+            name: BANK.to_owned(),
+            start,
+            end,
+            events: 2_000,
+        };
+        let effect = Effect {
+            indicator: "distance ≤ 41.0".to_owned(),
+            reference: 0.5,
+            current: 0.625,
+            lower: 0.6,
+            upper: 0.65,
+            h: 0.2527,
+            tolerance: 0.1,
+        };
+        let incident = incident("flights", "2", end);
+        let subject = BankSubject {
+            series: &series,
+            statistic: Statistic::BankQuality,
+            window: &window,
+            reference: "ref",
+            evidence: 12.0,
+            threshold: 10.7,
+            n: 1_990,
+            started_at: end,
+            effect: &effect,
+            incident: &incident,
+        };
+        let (fired, resolved) = (
+            subject.event(AlertStatus::Firing),
+            subject.event(AlertStatus::Resolved),
+        );
+        assert_eq!(fired.fingerprint, resolved.fingerprint);
+        assert_ne!(fired.alert_id, resolved.alert_id);
+        assert_eq!(
+            (fired.kind, fired.onset),
+            (AlertKind::DataQuality, Some(start))
+        );
+        assert_eq!((fired.ended_at, resolved.ended_at), (None, Some(end)));
+        assert_eq!(fired.incident.as_deref(), Some(&incident[..]));
+        assert_eq!(
+            fired.summary,
+            "feature `distance` where origin=JFK has drifted: distance ≤ 41.0 in 62.50 % of 1990 values since \
+             1970-01-01T00:00:00Z, 50.00 % in the reference (h 0.253, tolerated 0.100; model `flights`, version `2`)"
+        );
+        assert_ne!(incident, super::incident("flights", "2", start));
     }
 }

@@ -31,7 +31,7 @@ mod p_value;
 mod quorum;
 mod rule;
 
-pub use alert::{Subject, alert_kind, fingerprint};
+pub use alert::{BANK, BankSubject, Subject, alert_kind, fingerprint, incident};
 pub use machine::{AlertMachine, Observation, Persistence, Phase, Reading, Transition};
 pub use p_value::{Multiplicity, PValueMachine, PValueRule, Tested, TestedColumn};
 pub use quorum::{Ballot, ColumnQuorum, Quorum, QuorumMachine};

@@ -15,7 +15,8 @@ mod embedding;
 
 use driftline_event::{Quality, Statistic, StatisticValue};
 use driftline_sketch::{
-    CategoricalSummary, ColumnProfile, ColumnSummary, NumericProfile, NumericSummary,
+    CategoricalSummary, ColumnProfile, ColumnSummary, EmbeddingSummary, NumericProfile,
+    NumericSummary,
 };
 use driftline_stat::binned::{self, Outside};
 
@@ -23,12 +24,17 @@ use driftline_stat::binned::{self, Outside};
 const NUMERIC_CELLS: usize = 10;
 
 /// The reference's side of a column, prepared once.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ColumnReference {
     /// The cell of each bin; numeric columns only.
     cell_of_bin: Vec<usize>,
     /// The reference's counts by cell.
     cells: Vec<u64>,
+    /// The reference's counts by bin, and what of it is beyond the range; numeric columns only.
+    bins: Vec<u64>,
+    outside: Outside,
+    /// The reference's features; embeddings only.
+    vectors: EmbeddingSummary,
     /// Valid values of the reference.
     pub(crate) valid: u64,
 }
@@ -44,31 +50,37 @@ pub(crate) struct Description {
 }
 
 impl ColumnReference {
+    /// The reference that the column was cut by.
     pub(crate) fn new(profile: &ColumnProfile) -> Self {
-        match profile {
-            ColumnProfile::Numeric(p) => {
-                let counts = &p.reference().counts;
-                let cell_of_bin = binned::merge_to_cells(counts, NUMERIC_CELLS);
-                let cells = binned::merge_counts(counts, &cell_of_bin);
+        Self::of(profile, &profile.reference())
+    }
+
+    /// Another reference in the same cells. The bins are merged as those of the column's own.
+    pub(crate) fn of(profile: &ColumnProfile, counts: &ColumnSummary) -> Self {
+        match (profile, counts) {
+            (ColumnProfile::Numeric(p), ColumnSummary::Numeric(s)) => {
+                let cell_of_bin = binned::merge_to_cells(&p.reference().counts, NUMERIC_CELLS);
                 Self {
+                    cells: binned::merge_counts(&s.counts, &cell_of_bin),
                     cell_of_bin,
-                    cells,
-                    valid: p.reference().valid(),
+                    bins: s.counts.clone(),
+                    outside: outside(p, s),
+                    valid: s.valid(),
+                    ..Self::default()
                 }
             }
-            ColumnProfile::Categorical(p) => {
-                let cells = with_unseen(p.reference());
-                Self {
-                    cell_of_bin: Vec::new(),
-                    cells,
-                    valid: p.reference().valid(),
-                }
-            }
-            ColumnProfile::Embedding(p) => Self {
-                cell_of_bin: Vec::new(),
-                cells: Vec::new(),
-                valid: p.reference().valid,
+            (ColumnProfile::Categorical(_), ColumnSummary::Categorical(s)) => Self {
+                cells: with_unseen(s),
+                valid: s.valid(),
+                ..Self::default()
             },
+            (ColumnProfile::Embedding(_), ColumnSummary::Embedding(s)) => Self {
+                valid: s.valid,
+                vectors: s.clone(),
+                ..Self::default()
+            },
+            // Counts are made and read with the profile of their column.
+            _ => Self::default(),
         }
     }
 
@@ -85,7 +97,7 @@ impl ColumnReference {
                 self.categorical(s, rows)
             }
             (ColumnProfile::Embedding(p), ColumnSummary::Embedding(s)) => {
-                embedding::describe(p, s, rows)
+                embedding::describe(p, &self.vectors, s, rows)
             }
             // Summaries are made and read with the profile of their column.
             _ => Description {
@@ -99,7 +111,7 @@ impl ColumnReference {
     }
 
     fn numeric(&self, profile: &NumericProfile, s: &NumericSummary, rows: u64) -> Description {
-        let (reference, current) = (&profile.reference().counts, &s.counts);
+        let (reference, current) = (&self.bins, &s.counts);
         let (n, m, bins) = (self.valid, s.valid(), profile.bins());
         let mut found = Found::default();
         if let Some(distance) = binned::kolmogorov_smirnov(reference, current) {
@@ -108,11 +120,7 @@ impl ColumnReference {
             found.push(Statistic::KolmogorovSmirnov, Some(distance), floor, p);
         }
         let (minimum, maximum) = (profile.minimum(), profile.maximum());
-        let outside = Outside {
-            below: s.below_min,
-            above: s.above_max,
-            distance: profile.distance_outside(s),
-        };
+        let outside = self.beyond(outside(profile, s), m);
         let bounds = profile.upper_bounds();
         let distance = binned::wasserstein(bounds, minimum, maximum, reference, current, outside);
         found.push(Statistic::Wasserstein, distance, None, None);
@@ -145,6 +153,21 @@ impl ColumnReference {
             },
             mean: profile.mean(s),
             standard_deviation: profile.standard_deviation_of(s),
+        }
+    }
+
+    /// What `current`, of `m` values, has beyond the range more than this reference has there. The column's own has nothing,
+    /// and the area is exact; for another one it is a lower bound.
+    fn beyond(&self, current: Outside, m: u64) -> Outside {
+        if self.outside == Outside::default() || self.valid == 0 {
+            return current;
+        }
+        let scale = m as f64 / self.valid as f64;
+        let more = |n: u64, of: u64| n.saturating_sub((of as f64 * scale).round() as u64);
+        Outside {
+            below: more(current.below, self.outside.below),
+            above: more(current.above, self.outside.above),
+            distance: (current.distance - self.outside.distance * scale).abs(),
         }
     }
 
@@ -202,6 +225,15 @@ impl ColumnReference {
                 Some(test.p_value),
             );
         }
+    }
+}
+
+/// What of a column is beyond the range of the reference that it was cut by.
+fn outside(profile: &NumericProfile, s: &NumericSummary) -> Outside {
+    Outside {
+        below: s.below_min,
+        above: s.above_max,
+        distance: profile.distance_outside(s),
     }
 }
 

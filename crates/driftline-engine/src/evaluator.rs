@@ -3,7 +3,7 @@
 use driftline_event::{LayoutId, SourcePartition, Timestamp};
 
 use crate::invariants::{Invariant, Violation};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Reached};
 use crate::output::Output;
 use crate::pane::PaneSummary;
 use crate::panes::{Delta, ModelPanes};
@@ -38,6 +38,10 @@ impl Default for EvaluatorOptions {
 pub struct Evaluator {
     set: ModelSet,
     models: Vec<ModelPanes>,
+    /// By model: the number of the version that it is compared with.
+    peers: Vec<Option<usize>>,
+    /// Models whose panes close together: all versions that are compared with one, after that one.
+    groups: Vec<Vec<usize>>,
     ledger: Ledger,
     options: EvaluatorOptions,
 }
@@ -45,14 +49,36 @@ pub struct Evaluator {
 impl Evaluator {
     /// An evaluator that may get deltas of any of these models.
     pub fn new(models: &ModelSet, options: EvaluatorOptions) -> Self {
-        let panes = models
+        let mut panes: Vec<ModelPanes> = models
             .specs()
             .iter()
             .map(|spec| ModelPanes::new(spec.clone()))
             .collect();
+        let peer = |panes: &ModelPanes| {
+            let (id, _) = models.find(&panes.spec().model, panes.peer_version()?)?;
+            Some(id.index())
+        };
+        let peers: Vec<Option<usize>> = panes.iter().map(peer).collect();
+        let mut groups: Vec<Vec<usize>> = (0..panes.len())
+            .filter(|model| peers[*model].is_none())
+            .map(|model| vec![model])
+            .collect();
+        for (model, peer) in peers.iter().enumerate() {
+            let group = groups.iter_mut().find(|group| Some(group[0]) == *peer);
+            group.into_iter().for_each(|group| group.push(model));
+        }
+        for group in &groups {
+            // Who waits longest holds back the others, so that all see the same panes closed.
+            let hold = group.iter().map(|model| panes[*model].hold).max();
+            for model in group {
+                panes[*model].hold = hold.unwrap_or_default();
+            }
+        }
         Self {
             set: models.clone(),
             models: panes,
+            peers,
+            groups,
             ledger: Ledger::default(),
             options,
         }
@@ -87,11 +113,42 @@ impl Evaluator {
         out.extend(violations.into_iter().map(Output::Violation));
         if !batch.progress.is_empty() {
             let reached = self.ledger.reached();
-            for model in &mut self.models {
-                model.close(reached, self.options.emit_panes, out);
+            for group in 0..self.groups.len() {
+                self.close(group, reached, out);
             }
         }
         Ok(())
+    }
+
+    /// Closes every pane of a group that event time has passed, in the order of their ends; of those that end together,
+    /// first that of the version that the others are compared with.
+    fn close(&mut self, group: usize, reached: Reached, out: &mut Vec<Output>) {
+        let group = &self.groups[group];
+        let Some(bound) = self.models[group[0]].bound(reached) else {
+            return;
+        };
+        loop {
+            let goes_on = group.iter().any(|model| self.models[*model].has_open());
+            let ends = group.iter().filter_map(|&model| {
+                let end = self.models[model].next_end(bound, goes_on)?;
+                Some((end, model))
+            });
+            let Some((end, model)) = ends.min_by_key(|(end, _)| *end) else {
+                break;
+            };
+            let emit_panes = self.options.emit_panes;
+            match self.peers[model] {
+                None => self.models[model].close(end, None, emit_panes, out),
+                Some(peer) => {
+                    if let Ok([this, peer]) = self.models.get_disjoint_mut([model, peer]) {
+                        this.close(end, Some(peer), emit_panes, out);
+                    }
+                }
+            }
+        }
+        for model in group {
+            self.models[*model].settle(bound);
+        }
     }
 
     /// How far the panes of a model are closed; none before the first one is.
@@ -104,7 +161,8 @@ impl Evaluator {
         self.ledger.positions()
     }
 
-    /// How many series are live: those with events in a window or an alert under way, times their columns.
+    /// How many series are live, times their columns: those with events in a window, an alert under way, or evidence
+    /// not older than a day.
     pub fn series(&self) -> usize {
         self.models.iter().map(ModelPanes::series).sum()
     }

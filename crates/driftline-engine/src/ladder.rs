@@ -20,6 +20,8 @@ struct Tier {
     /// The widest window that is made of this tier's chunks.
     keep: i64,
     current: Option<PaneSummary>,
+    /// Where the chunk under way begins; only while it has events.
+    current_start: i64,
     /// Starts and sums, ascending, without empty ones.
     chunks: VecDeque<(i64, PaneSummary)>,
 }
@@ -53,6 +55,7 @@ impl Ladder {
                         width,
                         keep: 0,
                         current: None,
+                        current_start: 0,
                         chunks: VecDeque::new(),
                     });
                     tiers.len() - 1
@@ -81,7 +84,11 @@ impl Ladder {
             if let Some(pane) = pane {
                 match &mut tier.current {
                     Some(current) => outcome = outcome.and(current.merge(pane)),
-                    None => tier.current = Some(pane.clone()),
+                    None => {
+                        tier.current = Some(pane.clone());
+                        // A pane ends where its chunk does, or before.
+                        tier.current_start = (end - 1).div_euclid(tier.width) * tier.width;
+                    }
                 }
             }
             if end % tier.width != 0 {
@@ -108,6 +115,29 @@ impl Ladder {
     pub(crate) fn closing(&self, window: usize, end: i64) -> Option<&PaneSummary> {
         let window = &self.windows[window];
         (end % self.tiers[window.tier].width == 0).then_some(&window.sum)
+    }
+
+    /// The window's sum as of its last close, with the instant of that; none before the first.
+    pub(crate) fn last(&self, window: usize) -> Option<(i64, &PaneSummary)> {
+        let window = self.windows.get(window).filter(|w| w.low > i64::MIN)?;
+        Some((window.low.saturating_add(window.size), &window.sum))
+    }
+
+    /// The width of the finest tier's chunks, in microseconds.
+    pub(crate) fn finest_width(&self) -> i64 {
+        self.finest_tier().map_or(1, |tier| tier.width)
+    }
+
+    /// The chunks of the finest tier with their starts, ascending; the last one may not be complete.
+    pub(crate) fn finest(&self) -> impl Iterator<Item = (i64, &PaneSummary)> {
+        let tier = self.finest_tier();
+        let chunks = tier.into_iter().flat_map(|tier| &tier.chunks);
+        let current = tier.and_then(|tier| Some((tier.current_start, tier.current.as_ref()?)));
+        chunks.map(|(start, sum)| (*start, sum)).chain(current)
+    }
+
+    fn finest_tier(&self) -> Option<&Tier> {
+        self.tiers.iter().min_by_key(|tier| tier.width)
     }
 
     /// Whether no window has, or is going to have, any events unless new ones come.

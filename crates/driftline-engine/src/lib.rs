@@ -43,6 +43,7 @@
 //! ```
 #![deny(missing_docs)]
 
+mod baseline;
 mod calibration;
 mod coerce;
 mod counting;
@@ -51,8 +52,10 @@ mod delta;
 mod evaluate;
 mod evaluator;
 pub mod invariants;
+mod judge;
 mod ladder;
 mod ledger;
+mod model;
 mod observer;
 mod output;
 mod pane;
@@ -63,13 +66,14 @@ mod series;
 mod source;
 mod spec;
 mod tile;
+mod trailing;
 mod varint;
 mod watermark;
 
 pub use calibration::{
     Calibration, CalibrationProblem, ColumnCalibration, SliceCalibration, Slot, StreamCalibration,
 };
-pub use decision::{Baseline, DecisionSpec};
+pub use decision::{Baseline, DecisionSpec, bank_bytes};
 pub use evaluator::{Evaluator, EvaluatorOptions};
 pub use invariants::{Invariant, Violation};
 pub use observer::{

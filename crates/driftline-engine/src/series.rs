@@ -1,44 +1,50 @@
 //! The windows and alerts of one series: all columns of one segment of one model.
 
-use std::sync::Arc;
+use driftline_detect::{BANK, BankSubject};
+use driftline_event::{AlertEvent, AlertStatus, SeriesKey, Statistic, Timestamp, WindowSpan};
 
-use driftline_detect::{AlertMachine, Observation, Phase, Subject};
-use driftline_event::{
-    Comparison, SampleSize, SeriesKey, SeriesState, StatisticValue, Timestamp, WindowReport,
-    WindowSpan,
-};
-
+use crate::baseline::Origin;
 use crate::counting::span_micros;
+use crate::decision::{Cleared, Moved, QUALITY, SeriesBank, View};
 use crate::evaluate::{ColumnReference, Description};
 use crate::invariants::{Invariant, Violation};
+use crate::judge::{Close, Judge, RuleStates};
 use crate::ladder::Ladder;
+use crate::model::{Asker, Model, Peer};
 use crate::output::Output;
 use crate::pane::PaneSummary;
-use crate::spec::ModelSpec;
+use crate::trailing::Trailing;
 
-/// Running windows, and an alert machine for every column, window and rule.
+/// Running windows, the state of every rule, and the bank.
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
-    spec: Arc<ModelSpec>,
+    segment: Option<String>,
     keys: Vec<SeriesKey>,
     ladder: Ladder,
-    /// By column, window, rule.
-    machines: Vec<AlertMachine>,
+    /// The series' own past, where that is the baseline.
+    trailing: Option<Trailing>,
+    /// Only with a budget.
+    bank: Option<SeriesBank>,
+    rules: RuleStates,
     /// By window: whether its last close had events, so that the end of them is still to be said.
     had_events: Vec<bool>,
+    /// By window: the references of a baseline that is not the reference itself, and what they were made of.
+    references: Vec<Option<(Origin, Vec<ColumnReference>)>>,
 }
 
-/// Where a window stands when it closes.
+/// The pane that closes, and what it closes in.
 #[derive(Clone, Copy, Debug)]
-struct Close<'a> {
-    span: &'a WindowSpan,
-    /// Whether events were watched for at least one full window.
-    covered: bool,
+pub(crate) struct Closing<'a> {
+    pub(crate) model: &'a Model,
+    /// The same segment of the version that this one is compared with.
+    pub(crate) peer: Option<Peer<'a>>,
+    /// The end of the pane.
+    pub(crate) end: i64,
 }
 
 impl Series {
-    pub(crate) fn new(spec: &Arc<ModelSpec>, segment: Option<String>) -> Self {
-        let columns = &spec.profile.columns;
+    pub(crate) fn new(model: &Model, segment: Option<String>) -> Self {
+        let spec = &model.spec;
         let key = |column: &driftline_sketch::ProfiledColumn| SeriesKey {
             model: spec.model.clone(),
             version: spec.version.clone(),
@@ -46,39 +52,56 @@ impl Series {
             feature: column.column.name.clone(),
             role: column.column.role,
         };
-        let machines = columns.len() * spec.windows.len() * spec.rules.len();
         Self {
-            keys: columns.iter().map(key).collect(),
+            keys: spec.profile.columns.iter().map(key).collect(),
             ladder: Ladder::new(&spec.windows, &spec.profile),
-            machines: vec![AlertMachine::default(); machines],
+            trailing: model.trailing(),
+            bank: model.budget.as_ref().map(|_| SeriesBank::default()),
+            rules: RuleStates::new(spec),
             had_events: vec![false; spec.windows.len()],
-            spec: Arc::clone(spec),
+            references: vec![None; spec.windows.len()],
+            segment,
         }
     }
 
     /// Whether further empty panes would change and say nothing.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.ladder.is_empty() && !self.had_events.contains(&true)
+        let gathers = self.bank.as_ref().is_some_and(SeriesBank::has_pending);
+        self.ladder.is_empty() && !self.had_events.contains(&true) && !gathers
     }
 
     /// Whether nothing would be lost if the series were made anew when events come.
     pub(crate) fn is_forgettable(&self, at: Timestamp) -> bool {
-        self.is_quiet() && self.machines.iter().all(|machine| machine.is_idle(at))
+        let end = at.as_micros();
+        self.is_quiet()
+            && self.rules.is_idle(at)
+            && self.bank.as_ref().is_none_or(SeriesBank::is_idle)
+            && self.trailing.as_ref().is_none_or(|t| t.is_empty(end))
     }
 
-    /// Takes in the pane that ends at `end` and reports every window that closes there.
-    ///
-    /// A window without events is reported once, as stale, and then no more until events come.
-    pub(crate) fn close(
+    /// A window's sum as of its last close, with the instant of that.
+    pub(crate) fn window(&self, window: usize) -> Option<(i64, &PaneSummary)> {
+        self.ladder.last(window)
+    }
+
+    /// Takes in a pane that has closed.
+    pub(crate) fn take(
         &mut self,
-        end: i64,
-        covered_from: i64,
+        closing: Closing<'_>,
         pane: Option<&PaneSummary>,
-        references: &[ColumnReference],
         out: &mut Vec<Output>,
     ) {
-        let spec = Arc::clone(&self.spec);
-        if let Err(error) = self.ladder.push(end, pane, &spec.profile) {
+        let Closing { model, end, .. } = closing;
+        let (spec, profile) = (&model.spec, &model.spec.profile);
+        let start = end - span_micros(spec.pane);
+        let mut outcome = self.ladder.push(end, pane, profile);
+        if let Some(trailing) = &mut self.trailing {
+            outcome = outcome.and(trailing.push(start, end, pane, profile));
+        }
+        if let (Some(bank), Some(pane)) = (&mut self.bank, pane) {
+            outcome = outcome.and(bank.gather(pane));
+        }
+        if let Err(error) = outcome {
             let at = Timestamp::from_micros(end);
             let detail = format!("model `{}` window at {at}: {error}", spec.model);
             out.push(Output::Violation(Violation::new(
@@ -86,7 +109,128 @@ impl Series {
                 detail,
             )));
         }
-        for (window, window_spec) in spec.windows.iter().enumerate() {
+    }
+
+    /// What the bank of the series is judged by, if there is a budget.
+    fn view<'a>(&'a self, closing: Closing<'a>) -> Option<View<'a>> {
+        view(closing, self.segment.as_deref(), self.trailing.as_ref())
+    }
+
+    /// Steps the bank with the decision step that ends here, if it has events. Whether it did; and what it ends.
+    pub(crate) fn step(&mut self, closing: Closing<'_>, out: &mut Vec<Output>) -> bool {
+        let view = view(closing, self.segment.as_deref(), self.trailing.as_ref());
+        let (Some(bank), Some(view)) = (&mut self.bank, view) else {
+            return false;
+        };
+        let Some(cleared) = bank.step(closing.end, &view) else {
+            return false;
+        };
+        for cleared in cleared {
+            let Cleared {
+                column,
+                stream,
+                alarm,
+                evidence,
+            } = cleared;
+            let place = (column, stream);
+            let (Some(bank), Some(view)) = (&self.bank, self.view(closing)) else {
+                continue;
+            };
+            let Some(moved) = bank.moved_since(place, &alarm, closing.end, &self.ladder, &view)
+            else {
+                continue;
+            };
+            let told = Told {
+                status: AlertStatus::Resolved,
+                evidence,
+                started_at: alarm.started_at,
+                incident: &alarm.incident,
+            };
+            out.push(Output::Alert(self.event(place, closing, &moved, told)));
+        }
+        true
+    }
+
+    /// Drops the evidence of a segment that has had no events since `before`.
+    pub(crate) fn rest(&mut self, before: i64) {
+        if let (Some(_), Some(bank)) = (&self.segment, &mut self.bank) {
+            bank.rest(before);
+        }
+    }
+
+    pub(crate) fn bank(&self) -> Option<&SeriesBank> {
+        self.bank.as_ref()
+    }
+
+    pub(crate) fn bank_mut(&mut self) -> Option<&mut SeriesBank> {
+        self.bank.as_mut()
+    }
+
+    /// Begins the alert of a stream to which an alarm was attributed.
+    pub(crate) fn fire(
+        &mut self,
+        place: (usize, usize),
+        closing: Closing<'_>,
+        incident: &str,
+    ) -> Option<AlertEvent> {
+        let view = view(closing, self.segment.as_deref(), self.trailing.as_ref())?;
+        let bank = self.bank.as_mut()?;
+        let (moved, evidence) = bank.fire(place, (closing.end, incident), &self.ladder, &view)?;
+        let told = Told {
+            status: AlertStatus::Firing,
+            evidence,
+            started_at: closing.end,
+            incident,
+        };
+        Some(self.event(place, closing, &moved, told))
+    }
+
+    fn event(
+        &self,
+        (column, stream): (usize, usize),
+        closing: Closing<'_>,
+        moved: &Moved,
+        told: Told<'_>,
+    ) -> AlertEvent {
+        let Closing { model, end, .. } = closing;
+        let view = self.view(closing);
+        let reference = model.label(view.as_ref().and_then(|v| v.source.as_ref()));
+        let window = WindowSpan {
+            name: BANK.to_owned(),
+            start: Timestamp::from_micros(moved.onset),
+            end: Timestamp::from_micros(end),
+            events: moved.rows,
+        };
+        let statistic = match stream {
+            QUALITY => Statistic::BankQuality,
+            _ => Statistic::Bank,
+        };
+        BankSubject {
+            series: &self.keys[column],
+            statistic,
+            window: &window,
+            reference: &reference,
+            evidence: told.evidence,
+            threshold: view.map_or(f64::MAX, |v| v.budget.threshold.ln()),
+            n: moved.trials as u64,
+            started_at: Timestamp::from_micros(told.started_at),
+            effect: &moved.effect,
+            incident: told.incident,
+        }
+        .event(told.status)
+    }
+
+    /// Reports every window that closes here.
+    ///
+    /// A window without events is reported once, as stale, and then no more until events come.
+    pub(crate) fn report(
+        &mut self,
+        closing: Closing<'_>,
+        covered_from: i64,
+        out: &mut Vec<Output>,
+    ) {
+        let Closing { model, end, .. } = closing;
+        for (window, window_spec) in model.spec.windows.iter().enumerate() {
             let Some(sum) = self.ladder.closing(window, end) else {
                 continue;
             };
@@ -101,143 +245,99 @@ impl Series {
                 end: Timestamp::from_micros(end),
                 events: sum.rows,
             };
-            let close = Close {
-                span: &span,
-                covered: start >= covered_from,
-            };
-            for (column, reference) in references.iter().enumerate() {
-                let profile = &spec.profile.columns[column].profile;
-                let described = reference.describe(profile, &sum.columns[column], sum.rows);
-                let per_column = spec.windows.len() * spec.rules.len();
-                let first = column * per_column + window * spec.rules.len();
-                let machines = &mut self.machines[first..first + spec.rules.len()];
-                let judge = Judge {
-                    spec: &spec,
-                    key: &self.keys[column],
-                    close,
-                    machines,
-                };
-                judge.report(described, column, reference.valid, out);
-            }
-        }
-    }
-}
-
-/// Lets the rules look at one column of one closed window.
-#[derive(Debug)]
-struct Judge<'a> {
-    spec: &'a ModelSpec,
-    key: &'a SeriesKey,
-    close: Close<'a>,
-    machines: &'a mut [AlertMachine],
-}
-
-impl Judge<'_> {
-    fn report(
-        mut self,
-        described: Description,
-        column: usize,
-        reference: u64,
-        out: &mut Vec<Output>,
-    ) {
-        let Description {
-            valid,
-            statistics,
-            quality,
-            mean,
-            standard_deviation,
-        } = described;
-        let mut alerts = Vec::new();
-        let evidence = self.step(&statistics, valid, &mut alerts);
-        out.push(Output::Report(WindowReport {
-            series: self.key.clone(),
-            kind: self.spec.profile.columns[column].column.kind,
-            reference: self.spec.profile.id().to_owned(),
-            window: self.close.span.clone(),
-            sample_size: SampleSize {
-                reference,
-                current: valid,
-            },
-            state: self.state(&evidence),
-            statistics,
-            quality,
-            mean,
-            standard_deviation,
-            evidence,
-            decision: None,
-        }));
-        out.append(&mut alerts);
-    }
-
-    /// Steps the machine of every rule that applies; returns what the rules saw.
-    fn step(
-        &mut self,
-        statistics: &[StatisticValue],
-        valid: u64,
-        alerts: &mut Vec<Output>,
-    ) -> Vec<Comparison> {
-        let Close { span, covered } = self.close;
-        let may_look = covered || self.spec.allow_partial_windows;
-        let mut evidence = Vec::with_capacity(self.spec.rules.len());
-        for (rule, machine) in self.spec.rules.iter().zip(&mut *self.machines) {
-            if !rule.applies_to(&span.name, &self.key.feature) {
-                continue;
-            }
-            let found = statistics.iter().find(|s| s.statistic == rule.statistic);
-            let Some(&value) = found else { continue };
-            // Ratios of all events rest on all events; everything else rests on the valid values.
-            let n = match rule.statistic {
-                driftline_event::Statistic::MissingRatio
-                | driftline_event::Statistic::InvalidRatio => span.events,
-                _ => valid,
-            };
-            let enough_data = may_look && n >= rule.min_events;
-            let observation = Observation {
-                at: span.end,
-                value: enough_data.then_some(value.value),
-                n,
-            };
-            if let Some(transition) = machine.step(rule, observation) {
-                let (series, window) = (self.key, span);
-                let reference = self.spec.profile.id();
-                let subject = Subject {
-                    series,
-                    rule,
+            let asker = asker(closing, self.segment.as_deref(), self.trailing.as_ref());
+            let source = model.window_source(window, asker);
+            let origin = source.and_then(|source| source.origin(start, end));
+            let is_in_force = origin.is_some();
+            let label = model.label(source.as_ref().filter(|_| is_in_force));
+            let references = references(&mut self.references[window], model, source, origin);
+            let columns = &model.spec.profile.columns;
+            let described: Vec<Description> = references
+                .iter()
+                .zip(columns)
+                .zip(&sum.columns)
+                .map(|((reference, column), counts)| {
+                    reference.describe(&column.profile, counts, sum.rows)
+                })
+                .collect();
+            let judge = Judge {
+                model,
+                keys: &self.keys,
+                close: Close {
+                    span: &span,
                     window,
-                    reference,
-                    value,
-                    n,
-                };
-                alerts.push(Output::Alert(subject.event(transition)));
-            }
-            evidence.push(Comparison {
-                statistic: value.statistic,
-                value: value.value,
-                threshold: rule.threshold,
-                enough_data,
-                exceeded: rule.holds(value.value),
-            });
+                    covered: start >= covered_from,
+                    is_in_force,
+                },
+                reference: &label,
+                bank: self.bank.as_ref(),
+                view: view(closing, self.segment.as_deref(), self.trailing.as_ref()),
+                ladder: &self.ladder,
+            };
+            let sizes: Vec<u64> = references.iter().map(|r| r.valid).collect();
+            judge.report(described, &sizes, &mut self.rules, out);
         }
-        evidence
     }
+}
 
-    /// The state that a user sees, after the machines have stepped.
-    fn state(&self, evidence: &[Comparison]) -> SeriesState {
-        let any = |phase| self.machines.iter().any(|m| m.phase() == phase);
-        if self.close.span.events == 0 {
-            SeriesState::Stale
-        } else if any(Phase::Firing) {
-            SeriesState::Drifted
-        } else if !self.close.covered && !self.spec.allow_partial_windows {
-            SeriesState::WarmingUp
-        } else if any(Phase::Pending) {
-            SeriesState::Warning
-        } else if !self.close.covered && !evidence.iter().any(|c| c.enough_data) {
-            SeriesState::WarmingUp
-        } else if !evidence.is_empty() && !evidence.iter().any(|c| c.enough_data) {
-            SeriesState::NotEnoughData
-        } else {
-            SeriesState::Stable
-        }
+/// What is said about an alert of the bank besides what moved.
+#[derive(Clone, Copy, Debug)]
+struct Told<'a> {
+    status: AlertStatus,
+    evidence: f64,
+    started_at: i64,
+    incident: &'a str,
+}
+
+fn asker<'a>(
+    closing: Closing<'a>,
+    segment: Option<&'a str>,
+    trailing: Option<&'a Trailing>,
+) -> Asker<'a> {
+    Asker {
+        segment,
+        trailing,
+        peer: closing.peer,
     }
+}
+
+/// See [`Series::view`]; of the fields that it needs, so that the others can change meanwhile.
+fn view<'a>(
+    closing: Closing<'a>,
+    segment: Option<&'a str>,
+    trailing: Option<&'a Trailing>,
+) -> Option<View<'a>> {
+    let model = closing.model;
+    Some(View {
+        budget: model.budget.as_ref()?,
+        profile: &model.spec.profile,
+        source: model.bank_source(asker(closing, segment, trailing)),
+        slice: model.slice(segment),
+        is_segment: segment.is_some(),
+    })
+}
+
+/// The references of the baseline in force; those of the model's own reference if there is none.
+fn references<'a>(
+    cache: &'a mut Option<(Origin, Vec<ColumnReference>)>,
+    model: &'a Model,
+    source: Option<crate::baseline::Source<'_>>,
+    origin: Option<Origin>,
+) -> &'a [ColumnReference] {
+    let (Some(source), Some(origin)) = (source, origin) else {
+        return &model.references;
+    };
+    if origin == Origin::Own {
+        return &model.references;
+    }
+    if cache.as_ref().is_none_or(|(of, _)| *of != origin) {
+        let columns = model.spec.profile.columns.iter().enumerate();
+        let made = columns.map(|(i, column)| match source.column(&origin, i) {
+            Some(counts) => ColumnReference::of(&column.profile, &counts),
+            None => model.references[i].clone(),
+        });
+        let made = made.collect();
+        *cache = Some((origin, made));
+    }
+    cache.as_ref().map_or(&model.references, |(_, made)| made)
 }

@@ -9,10 +9,10 @@ use super::Description;
 /// Describes `summary`, which holds `rows` rows, against the reference.
 pub(super) fn describe(
     profile: &EmbeddingProfile,
+    reference: &EmbeddingSummary,
     summary: &EmbeddingSummary,
     rows: u64,
 ) -> Description {
-    let reference = profile.reference();
     let covariance = profile.covariance();
     let traces = Traces {
         first: covariance.trace,

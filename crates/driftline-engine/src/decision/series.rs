@@ -1,0 +1,350 @@
+//! The bank of one series: all columns of one segment.
+
+use driftline_detect::bank::{Bank, BankState, ComponentId, Latch, LatchEvent, Tally};
+use driftline_event::{Decision, SeriesState, Timestamp, Verdict};
+use driftline_sketch::{ReferenceProfile, ShapeMismatch};
+
+use crate::baseline::{Origin, Source, step_span};
+use crate::calibration::{ColumnCalibration, SliceCalibration};
+use crate::ladder::Ladder;
+use crate::pane::PaneSummary;
+
+use super::budget::Budget;
+use super::column::{QUALITY, STREAMS, options};
+use super::since::{Moved, Suspect, moved};
+
+/// What a series is judged by and against at one instant.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a> {
+    pub(crate) budget: &'a Budget,
+    pub(crate) profile: &'a ReferenceProfile,
+    /// None while the series is not judged.
+    pub(crate) source: Option<Source<'a>>,
+    /// What the calibration knows about the series.
+    pub(crate) slice: Option<&'a SliceCalibration>,
+    pub(crate) is_segment: bool,
+}
+
+impl View<'_> {
+    pub(crate) fn calibration(&self, column: usize) -> Option<ColumnCalibration> {
+        self.slice?.columns.get(column).copied()
+    }
+
+    /// ln of the weighted evidence; finite, also where there is none.
+    fn log_weighted(&self, column: usize, stream: usize, evidence: f64) -> f64 {
+        let weight = self.budget.weight(self.is_segment, column, stream);
+        (weight * evidence).max(f64::MIN_POSITIVE).ln()
+    }
+}
+
+/// An alert that is on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Alarm {
+    pub(crate) started_at: i64,
+    pub(crate) onset: i64,
+    pub(crate) incident: String,
+    /// What it is about now.
+    pub(crate) component: ComponentId,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Stream {
+    state: BankState,
+    latch: Latch,
+    has_stepped: bool,
+    is_warning: bool,
+    alarm: Option<Alarm>,
+}
+
+/// An alert that has ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Cleared {
+    pub(crate) column: usize,
+    pub(crate) stream: usize,
+    pub(crate) alarm: Alarm,
+    /// ln of the weighted evidence at the step before: this one has reset it.
+    pub(crate) evidence: f64,
+}
+
+/// The evidence of all streams of a series, and the banks of the reference that is in force.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SeriesBank {
+    /// What the banks were made from.
+    origin: Option<Origin>,
+    banks: Vec<[Bank; STREAMS]>,
+    streams: Vec<[Stream; STREAMS]>,
+    /// The panes of the step under way.
+    pending: Option<PaneSummary>,
+    last_step: Option<i64>,
+}
+
+impl SeriesBank {
+    /// Takes in a pane of the step under way.
+    pub(crate) fn gather(&mut self, pane: &PaneSummary) -> Result<(), ShapeMismatch> {
+        match &mut self.pending {
+            Some(pending) => pending.merge(pane),
+            None => {
+                self.pending = Some(pane.clone());
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn has_pending(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Takes in the step that ends at `end`; returns the alerts that it ends. None if it has no events, or they cannot
+    /// be judged.
+    pub(crate) fn step(&mut self, end: i64, view: &View<'_>) -> Option<Vec<Cleared>> {
+        let counts = self.pending.take()?;
+        self.last_step = Some(end);
+        if !self.refer(end, view) {
+            return None;
+        }
+        let mut cleared = Vec::new();
+        let mut tallies = <[Tally; STREAMS]>::default();
+        let columns = view.budget.columns.iter().zip(&counts.columns);
+        for (column, (reader, summary)) in columns.enumerate() {
+            reader.read(summary, &mut tallies);
+            for (stream, tally) in tallies.iter().enumerate() {
+                let (bank, this) = (
+                    &self.banks[column][stream],
+                    &mut self.streams[column][stream],
+                );
+                if tally.is_empty() {
+                    continue;
+                }
+                this.has_stepped = true;
+                let weight = view.budget.weight(view.is_segment, column, stream);
+                let refresh = view.budget.threshold / weight;
+                let clear = view.budget.spec.clear_evidence;
+                let evidence = view.log_weighted(column, stream, this.state.evidence());
+                match this
+                    .latch
+                    .step(bank, &mut this.state, tally, refresh, clear)
+                {
+                    Some(LatchEvent::Refreshed) => {
+                        if let (Some(alarm), Some(is)) = (&mut this.alarm, this.latch.component()) {
+                            alarm.component = is;
+                        }
+                    }
+                    Some(LatchEvent::Cleared) => {
+                        cleared.extend(this.alarm.take().map(|alarm| Cleared {
+                            column,
+                            stream,
+                            alarm,
+                            evidence,
+                        }))
+                    }
+                    None => {}
+                }
+            }
+        }
+        Some(cleared)
+    }
+
+    /// Makes the banks of the reference in force; whether there is one.
+    fn refer(&mut self, end: i64, view: &View<'_>) -> bool {
+        let Some(source) = view.source else {
+            return false;
+        };
+        let (from, to) = step_span(end - view.budget.step, end);
+        let Some(origin) = source.origin(from, to) else {
+            return false;
+        };
+        if self.origin.as_ref() == Some(&origin) {
+            return true;
+        }
+        let mut banks = Vec::with_capacity(view.budget.columns.len());
+        for (column, streams) in view.budget.columns.iter().enumerate() {
+            let Some(reference) = source.column(&origin, column) else {
+                return false;
+            };
+            let options = options(&view.budget.spec, view.calibration(column));
+            let profile = &view.profile.columns[column].profile;
+            let own = (origin == Origin::Own).then_some(profile);
+            banks.push(streams.banks(&reference, own, &options));
+        }
+        if self.streams.is_empty() {
+            let stream = |bank: &Bank| Stream {
+                state: BankState::new(bank),
+                ..Stream::default()
+            };
+            self.streams = banks
+                .iter()
+                .map(|b| [stream(&b[0]), stream(&b[1])])
+                .collect();
+        }
+        self.banks = banks;
+        self.origin = Some(origin);
+        true
+    }
+
+    /// ωM of every stream, column by column; zero while its alert is on.
+    pub(crate) fn weighted(&self, budget: &Budget, is_segment: bool) -> impl Iterator<Item = f64> {
+        self.streams
+            .iter()
+            .enumerate()
+            .flat_map(move |(column, streams)| {
+                streams.iter().enumerate().map(move |(stream, this)| {
+                    if this.latch.is_watching() {
+                        budget.weight(is_segment, column, stream) * this.state.evidence()
+                    } else {
+                        0.0
+                    }
+                })
+            })
+    }
+
+    /// Says which streams are at the warning level: `is_warning` by column and stream.
+    pub(crate) fn warn(&mut self, is_warning: impl Fn(usize, usize) -> bool) {
+        for (column, streams) in self.streams.iter_mut().enumerate() {
+            for (stream, this) in streams.iter_mut().enumerate() {
+                this.is_warning = is_warning(column, stream);
+            }
+        }
+    }
+
+    /// Begins the alert of a stream; says what moved, and ln of the evidence that speaks for it.
+    pub(crate) fn fire(
+        &mut self,
+        (column, stream): (usize, usize),
+        (end, incident): (i64, &str),
+        ladder: &Ladder,
+        view: &View<'_>,
+    ) -> Option<(Moved, f64)> {
+        let bank = self.banks.get(column)?.get(stream)?;
+        let this = self.streams.get_mut(column)?.get_mut(stream)?;
+        let evidence = view.log_weighted(column, stream, this.state.evidence());
+        let component = this.state.best(bank);
+        let suspect = Suspect {
+            column,
+            stream,
+            component,
+        };
+        let found = moved(
+            view,
+            ladder,
+            suspect,
+            (bank, self.origin.as_ref()),
+            (None, end),
+        )?;
+        this.latch.latch(bank, &mut this.state);
+        this.is_warning = false;
+        this.alarm = Some(Alarm {
+            started_at: end,
+            onset: found.onset,
+            incident: incident.to_owned(),
+            component,
+        });
+        Some((found, evidence))
+    }
+
+    /// What has moved since an alarm that is on, or was until now.
+    pub(crate) fn moved_since(
+        &self,
+        (column, stream): (usize, usize),
+        alarm: &Alarm,
+        end: i64,
+        ladder: &Ladder,
+        view: &View<'_>,
+    ) -> Option<Moved> {
+        let bank = self.banks.get(column)?.get(stream)?;
+        let suspect = Suspect {
+            column,
+            stream,
+            component: alarm.component,
+        };
+        let times = (Some(alarm.onset), end);
+        moved(view, ladder, suspect, (bank, self.origin.as_ref()), times)
+    }
+
+    /// What the bank says about a column; none before it has judged.
+    pub(crate) fn decision(
+        &self,
+        column: usize,
+        end: i64,
+        ladder: &Ladder,
+        view: &View<'_>,
+    ) -> Option<Decision> {
+        let streams = self.streams.get(column)?;
+        if !streams.iter().any(|stream| stream.has_stepped) {
+            return None;
+        }
+        let verdict = |stream| self.verdict((column, stream), end, ladder, view);
+        Some(Decision {
+            threshold: view.budget.threshold.ln(),
+            calibrated: view.slice.is_some(),
+            shape: verdict(0),
+            quality: verdict(QUALITY),
+        })
+    }
+
+    fn verdict(
+        &self,
+        (column, stream): (usize, usize),
+        end: i64,
+        ladder: &Ladder,
+        view: &View<'_>,
+    ) -> Verdict {
+        let this = &self.streams[column][stream];
+        let bank = &self.banks[column][stream];
+        let (state, found) = if let Some(alarm) = &this.alarm {
+            let found = self.moved_since((column, stream), alarm, end, ladder, view);
+            (SeriesState::Drifted, found)
+        } else if this.is_warning {
+            let suspect = Suspect {
+                column,
+                stream,
+                component: this.state.best(bank),
+            };
+            let found = moved(
+                view,
+                ladder,
+                suspect,
+                (bank, self.origin.as_ref()),
+                (None, end),
+            );
+            (SeriesState::Warning, found)
+        } else {
+            (SeriesState::Stable, None)
+        };
+        Verdict {
+            state,
+            evidence: view.log_weighted(column, stream, this.state.evidence()),
+            onset: found.as_ref().map(|m| Timestamp::from_micros(m.onset)),
+            effect: found.map(|m| m.effect),
+        }
+    }
+
+    /// Whether each stream of a column has taken in anything yet.
+    pub(crate) fn has_stepped(&self, column: usize) -> [bool; STREAMS] {
+        let streams = self.streams.get(column);
+        streams.map_or([false; STREAMS], |s| [s[0].has_stepped, s[1].has_stepped])
+    }
+
+    /// Drops the evidence of streams without an alert if nothing came since `before`. Evidence may be dropped at any
+    /// time: the bound on false alarms only becomes looser.
+    pub(crate) fn rest(&mut self, before: i64) {
+        if self.last_step.is_none_or(|at| at >= before) {
+            return;
+        }
+        for this in self
+            .streams
+            .iter_mut()
+            .flatten()
+            .filter(|s| s.latch.is_watching())
+        {
+            this.state.reset();
+            this.has_stepped = false;
+            this.is_warning = false;
+        }
+    }
+
+    /// Whether nothing would be lost with it.
+    pub(crate) fn is_idle(&self) -> bool {
+        let idle = |s: &Stream| s.latch.is_watching() && !s.has_stepped;
+        self.pending.is_none() && self.streams.iter().flatten().all(idle)
+    }
+}

@@ -1,0 +1,235 @@
+//! Rules and bank look at the columns of one closed window.
+
+use driftline_detect::{AlertMachine, Observation, Phase, Subject};
+use driftline_event::{
+    Comparison, Decision, SampleSize, SeriesKey, SeriesState, Statistic, StatisticValue, Timestamp,
+    WindowReport, WindowSpan,
+};
+
+use crate::decision::{QUALITY, SeriesBank, View};
+use crate::evaluate::Description;
+use crate::ladder::Ladder;
+use crate::model::Model;
+use crate::output::Output;
+use crate::spec::ModelSpec;
+
+/// The alert machines of one series.
+#[derive(Clone, Debug)]
+pub(crate) struct RuleStates {
+    /// By column, window, rule.
+    machines: Vec<AlertMachine>,
+}
+
+impl RuleStates {
+    pub(crate) fn new(spec: &ModelSpec) -> Self {
+        let machines = spec.profile.columns.len() * spec.windows.len() * spec.rules.len();
+        Self {
+            machines: vec![AlertMachine::default(); machines],
+        }
+    }
+
+    /// Whether nothing would be lost with them at event time `at`.
+    pub(crate) fn is_idle(&self, at: Timestamp) -> bool {
+        self.machines.iter().all(|machine| machine.is_idle(at))
+    }
+
+    /// The machines of one column and window, by rule.
+    fn machines(&mut self, spec: &ModelSpec, column: usize, window: usize) -> &mut [AlertMachine] {
+        let per_column = spec.windows.len() * spec.rules.len();
+        let first = column * per_column + window * spec.rules.len();
+        &mut self.machines[first..first + spec.rules.len()]
+    }
+}
+
+/// Where a window stands when it closes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Close<'a> {
+    pub(crate) span: &'a WindowSpan,
+    /// The window's number in the specification.
+    pub(crate) window: usize,
+    /// Whether events were watched for at least one full window.
+    pub(crate) covered: bool,
+    /// Whether there is a baseline to compare it with.
+    pub(crate) is_in_force: bool,
+}
+
+/// Lets rules and bank look at all columns of one closed window.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judge<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) keys: &'a [SeriesKey],
+    pub(crate) close: Close<'a>,
+    /// What reports call the baseline.
+    pub(crate) reference: &'a str,
+    pub(crate) bank: Option<&'a SeriesBank>,
+    pub(crate) view: Option<View<'a>>,
+    pub(crate) ladder: &'a Ladder,
+}
+
+impl Judge<'_> {
+    /// Reports every column; `references` says how many valid values the baseline of each has.
+    pub(crate) fn report(
+        &self,
+        described: Vec<Description>,
+        references: &[u64],
+        rules: &mut RuleStates,
+        out: &mut Vec<Output>,
+    ) {
+        let spec = &self.model.spec;
+        for (column, description) in described.into_iter().enumerate() {
+            let Description {
+                valid,
+                mut statistics,
+                quality,
+                mean,
+                standard_deviation,
+            } = description;
+            let machines = rules.machines(spec, column, self.close.window);
+            let mut alerts = Vec::new();
+            let evidence = self.step(column, machines, &statistics, valid, &mut alerts);
+            let decision = self.decision(column);
+            statistics.extend(self.bank_statistics(column, decision.as_ref()));
+            out.push(Output::Report(WindowReport {
+                series: self.keys[column].clone(),
+                kind: spec.profile.columns[column].column.kind,
+                reference: self.reference.to_owned(),
+                window: self.close.span.clone(),
+                sample_size: SampleSize {
+                    reference: references[column],
+                    current: valid,
+                },
+                state: self.state(machines, &evidence, decision.as_ref()),
+                statistics,
+                quality,
+                mean,
+                standard_deviation,
+                evidence,
+                decision,
+            }));
+            out.append(&mut alerts);
+        }
+    }
+
+    /// Whether rules may look at the window.
+    fn may_look(&self) -> bool {
+        let covered = self.close.covered || self.model.spec.allow_partial_windows;
+        covered && self.close.is_in_force
+    }
+
+    /// Steps the machine of every threshold rule that applies; returns what the rules saw.
+    fn step(
+        &self,
+        column: usize,
+        machines: &mut [AlertMachine],
+        statistics: &[StatisticValue],
+        valid: u64,
+        alerts: &mut Vec<Output>,
+    ) -> Vec<Comparison> {
+        let (span, key) = (self.close.span, &self.keys[column]);
+        let rules = &self.model.spec.rules;
+        let mut evidence = Vec::with_capacity(rules.len());
+        for (rule, machine) in rules.iter().zip(machines) {
+            if !rule.applies_to(&span.name, &key.feature) {
+                continue;
+            }
+            let found = statistics.iter().find(|s| s.statistic == rule.statistic);
+            let Some(&value) = found else { continue };
+            let n = rests_on(rule.statistic, span.events, valid);
+            let enough_data = self.may_look() && n >= rule.min_events;
+            let observation = Observation {
+                at: span.end,
+                value: enough_data.then_some(value.value),
+                n,
+            };
+            if let Some(transition) = machine.step(rule, observation) {
+                let subject = Subject {
+                    series: key,
+                    rule,
+                    window: span,
+                    reference: self.reference,
+                    value,
+                    n,
+                };
+                alerts.push(Output::Alert(subject.event(transition)));
+            }
+            evidence.push(Comparison {
+                statistic: value.statistic,
+                value: value.value,
+                threshold: rule.threshold,
+                enough_data,
+                exceeded: rule.holds(value.value),
+            });
+        }
+        evidence
+    }
+
+    fn decision(&self, column: usize) -> Option<Decision> {
+        let end = self.close.span.end.as_micros();
+        self.bank?
+            .decision(column, end, self.ladder, self.view.as_ref()?)
+    }
+
+    /// The evidence of the streams that have taken in anything.
+    fn bank_statistics(&self, column: usize, decision: Option<&Decision>) -> Vec<StatisticValue> {
+        let (Some(bank), Some(decision)) = (self.bank, decision) else {
+            return Vec::new();
+        };
+        let stepped = bank.has_stepped(column);
+        [
+            (Statistic::Bank, stepped[0], &decision.shape),
+            (Statistic::BankQuality, stepped[QUALITY], &decision.quality),
+        ]
+        .into_iter()
+        .filter(|(_, stepped, _)| *stepped)
+        .map(|(statistic, _, verdict)| StatisticValue {
+            statistic,
+            value: verdict.evidence,
+            floor: None,
+            p_value: None,
+        })
+        .collect()
+    }
+
+    /// The state that a user sees, after rules and bank have stepped.
+    fn state(
+        &self,
+        machines: &[AlertMachine],
+        evidence: &[Comparison],
+        decision: Option<&Decision>,
+    ) -> SeriesState {
+        let any = |phase| machines.iter().any(|m| m.phase() == phase);
+        let says =
+            |state| decision.is_some_and(|d| d.shape.state == state || d.quality.state == state);
+        let is_full = self.close.covered || self.model.spec.allow_partial_windows;
+        let has_enough = evidence.iter().any(|c| c.enough_data);
+        if self.close.span.events == 0 {
+            SeriesState::Stale
+        } else if any(Phase::Firing) || says(SeriesState::Drifted) {
+            SeriesState::Drifted
+        } else if !self.close.is_in_force && self.model.warms_up() {
+            SeriesState::WarmingUp
+        } else if says(SeriesState::Warning) {
+            SeriesState::Warning
+        } else if !is_full {
+            SeriesState::WarmingUp
+        } else if any(Phase::Pending) {
+            SeriesState::Warning
+        } else if !self.close.covered && !has_enough && decision.is_none() {
+            SeriesState::WarmingUp
+        } else if !self.close.is_in_force
+            || (!evidence.is_empty() && !has_enough && decision.is_none())
+        {
+            SeriesState::NotEnoughData
+        } else {
+            SeriesState::Stable
+        }
+    }
+}
+
+/// Ratios of all events rest on all events; everything else rests on the valid values.
+pub(crate) fn rests_on(statistic: Statistic, events: u64, valid: u64) -> u64 {
+    match statistic {
+        Statistic::MissingRatio | Statistic::InvalidRatio => events,
+        _ => valid,
+    }
+}
