@@ -176,3 +176,51 @@ fn the_errors_are_the_ones_in_the_documentation() {
         assert!(page.contains(&row), "{row}");
     }
 }
+
+/// How often each binned p-value is at most 5 % without drift; `atom` of the values fall into the first bin.
+fn sizes(cells: usize, atom: f64) -> Vec<(&'static str, f64)> {
+    const RUNS: u32 = 600;
+    let mut source = Source(7);
+    let mut rejected = [
+        ("kuiper", 0_u32),
+        ("cramer_von_mises", 0),
+        ("anderson_darling", 0),
+        ("mann_whitney", 0),
+    ];
+    for _ in 0..RUNS {
+        let mut draw = |n: usize| {
+            let mut counts = vec![0_u64; cells];
+            for _ in 0..n {
+                let u = (source.unit() - atom).max(0.0) / (1.0 - atom);
+                counts[(u * cells as f64) as usize] += 1;
+            }
+            counts
+        };
+        let (r, c) = (draw(2_000), draw(600));
+        let tests = [
+            binned::kuiper(&r, &c),
+            binned::cramer_von_mises(&r, &c),
+            binned::anderson_darling(&r, &c),
+            binned::mann_whitney(&r, &c),
+        ];
+        for (count, test) in rejected.iter_mut().zip(tests) {
+            count.1 += u32::from(test.unwrap().p_value <= 0.05);
+        }
+    }
+    rejected
+        .map(|(name, count)| (name, f64::from(count) / f64::from(RUNS)))
+        .to_vec()
+}
+
+#[test]
+fn binned_p_values_keep_their_level() {
+    let mut wrong = Vec::new();
+    for (cells, atom) in [(96, 0.0), (24, 0.0), (64, 0.3)] {
+        for (name, rate) in sizes(cells, atom) {
+            if !(0.02..=0.075).contains(&rate) {
+                wrong.push(format!("{cells} bins, atom {atom}, {name}: {rate:.3}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -24,8 +24,7 @@ const ANDERSON_LIMIT_VARIANCE: f64 = 0.579_736_267_392_905_8;
 ///
 /// **Error.** V is at most two bins' mass below the value on the raw data, exact where each value has its own bin.
 ///
-/// **When not to use.** For categories. With atoms the correction is too large and p-values are too small; by less than
-/// a tenth at 64 bins.
+/// **When not to use.** For categories. The p-value's 5 % is 4–5 % in simulation, and 3 % when 30 % of the values are equal.
 ///
 /// ```
 /// use driftline_stat::binned;
