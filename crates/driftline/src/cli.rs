@@ -318,13 +318,15 @@ pub struct ReplayArgs {
 /// Options of `compare`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
-Every column that both files have is compared by every test that fits its kind. Without a header row,
-a file of one column has the name `value`.
+Every column that both files have is compared by every test that fits its kind. A column has drifted
+when its difference is certain (--alpha, over all columns and tests together) and large enough to
+matter (--tolerance). Without a header row, a file of one column has the name `value`.
 
 Examples:
   driftline compare --reference train.parquet --current today.csv
+  driftline compare --reference a.csv --current b.csv --format html --out report.html
   driftline compare --reference a.csv --current b.csv --tests ks,psi --format json
-  driftline compare --reference a.csv --current b.csv --fail-on drift --alpha 0.01")]
+  driftline compare --reference a.csv --current b.csv --fail-on drift --threshold psi=0.2")]
 pub struct CompareArgs {
     /// The file of what is expected
     #[arg(long, short, value_name = "FILE")]
@@ -347,12 +349,54 @@ pub struct CompareArgs {
     /// The chance of a false alarm over all columns and tests together (Holm's correction)
     #[arg(long, default_value_t = 0.05, value_parser = share)]
     pub alpha: f64,
-    /// Exit with 1 when some test rejects at --alpha
+    /// The smallest change of a share that matters, as Cohen's h (0.1 is 45 % to 50 %, or 0 to 0.25 %)
+    #[arg(long, default_value_t = 0.1, value_parser = not_negative, value_name = "H")]
+    pub tolerance: f64,
+    /// Distances that mean drift by themselves, such as psi=0.2; never below the floor
+    #[arg(long = "threshold", value_delimiter = ',', value_name = "TEST=VALUE")]
+    pub thresholds: Vec<String>,
+    /// Exit with 1 when a column has drifted
     #[arg(long, value_enum, value_name = "WHAT")]
     pub fail_on: Option<FailOn>,
     /// How the result looks
     #[arg(long, value_enum, default_value = "table")]
-    pub format: OutputFormat,
+    pub format: CompareFormat,
+    /// Where to write the result [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// The order of the columns [default: evidence; json: file]
+    #[arg(long, value_enum, value_name = "ORDER")]
+    pub sort: Option<CompareSort>,
+    /// A line for every column and test in the table
+    #[arg(long)]
+    pub detail: bool,
+    /// Columns that the table shows; 0 for all
+    #[arg(long, default_value_t = 200, value_name = "COUNT")]
+    pub limit: usize,
+}
+
+/// How a comparison looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompareFormat {
+    /// A table for people.
+    Table,
+    /// JSON for programs.
+    Json,
+    /// A self-contained page with pictures.
+    Html,
+}
+
+/// The order of a comparison's columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompareSort {
+    /// By verdict, then by how far the distance is beyond its floor.
+    Evidence,
+    /// By the size of the largest change.
+    Effect,
+    /// By name.
+    Name,
+    /// As in the reference file.
+    File,
 }
 
 /// Options of `schema`.
@@ -386,6 +430,13 @@ fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(x) if x.is_finite() && x > 0.0 => Ok(x),
         _ => Err("must be a number above 0".into()),
+    }
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(x) if x.is_finite() && x >= 0.0 => Ok(x),
+        _ => Err("must be a number of at least 0".into()),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod data;
 pub mod exit;
 pub mod files;
 pub mod logging;
+pub mod page;
 pub mod pipeline;
 pub mod summary;
 pub mod terminal;
