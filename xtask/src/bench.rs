@@ -9,6 +9,10 @@ use clap::Subcommand;
 use crate::check::cargo;
 use crate::run::shown;
 use crate::servers::Cluster;
+use crate::streams::exported;
+
+/// Where the tables of `bench streams` go, unless options make them others than the page says.
+const DETECTION: &str = "docs/detection.md";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
@@ -24,6 +28,12 @@ pub(crate) enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         options: Vec<String>,
     },
+    /// False alarms, delays and misses on the public streams that Python packages ship, written to docs/detection.md
+    Streams {
+        /// Options of the benchmark; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
 }
 
 /// `cargo xtask bench`.
@@ -35,6 +45,22 @@ pub(crate) fn run(root: &Path, bench: &Bench) -> Result<()> {
             execute(command)
         }
         Bench::EndToEnd { options } => end_to_end(root, options),
+        Bench::Streams { options } => {
+            let mut command = cargo(root, &["run", "--release", "--locked"]);
+            command.args([
+                "--package",
+                "driftline-bench-detect",
+                "--bin",
+                "streams",
+                "--",
+            ]);
+            command.arg("--data").arg(exported(root)?);
+            if options.is_empty() {
+                command.arg("--write").arg(root.join(DETECTION));
+            }
+            command.args(options);
+            execute(command)
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod golden;
 mod kafka;
 mod run;
 mod servers;
+mod streams;
 
 use std::path::Path;
 use std::process::ExitCode;

