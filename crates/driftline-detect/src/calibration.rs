@@ -61,7 +61,7 @@ use driftline_event::Season;
 pub use dispersion::dispersion;
 pub use history::{HistoryPane, day_of};
 pub use poisson::{poisson_lower, poisson_upper};
-pub use season::{choose_season, smallest_shift};
+pub use season::{choose_season, events_to_see, smallest_shift};
 pub use verify::{Bootstrap, BootstrapOptions, Outcome};
 
 use crate::bank::{Bank, BankOptions, BankState, Indicators, RateBounds, Tally};

@@ -41,3 +41,21 @@ pub fn choose_season<'a>(
     }
     best.0
 }
+
+/// About how many events a change of size `h` takes to be seen where `tolerance` (h0) is tolerated, Cohen's h; infinite within
+/// the tolerance. `price` is that of an alarm in nats, see [`smallest_shift`], and `shifts` are the bank's.
+///
+/// The same bound as [`Bank::detection_floor`](crate::bank::Bank::detection_floor), for the average slot. Where a whole
+/// distribution moves, many indicators speak at once, and the median is about 0.6 of it.
+pub fn events_to_see(h: f64, tolerance: f64, dispersion: f64, price: f64, shifts: &[f64]) -> f64 {
+    let beyond = h.abs() - tolerance;
+    let gain = shifts
+        .iter()
+        .map(|shift| beyond * shift - 0.5 * shift * shift);
+    let gain = gain.fold(0.0, f64::max);
+    if gain > 0.0 {
+        price * dispersion / gain
+    } else {
+        f64::INFINITY
+    }
+}
