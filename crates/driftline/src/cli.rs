@@ -1,8 +1,12 @@
 //! Every command and option. Help texts live here and nowhere else.
 
+mod calibrate;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use calibrate::CalibrateArgs;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 fine, 1 drift found (only with --fail-on drift), 2 usage, 65 bad data,
@@ -83,6 +87,8 @@ pub enum Command {
     Reference(ReferenceCommand),
     /// Run the engine over files instead of Kafka
     Replay(ReplayArgs),
+    /// Find out from history what is no drift, and how many alarms to expect
+    Calibrate(Box<CalibrateArgs>),
     /// Compare two files column by column with two-sample tests
     Compare(CompareArgs),
     /// Print the schema of the configuration or of an event

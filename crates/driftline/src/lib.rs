@@ -4,6 +4,7 @@
 //! Data goes to standard output; progress, logs and errors go to standard error. Exit codes are
 //! listed in [`exit`].
 
+pub mod calibration;
 pub mod cli;
 pub mod commands;
 pub mod config;

@@ -4,6 +4,10 @@
 //! canonical bytes. Whatever is read is checked against the version's reference: nothing in it is believed.
 
 mod base64;
+pub mod collect;
+pub mod fit;
+pub mod report;
+pub mod streams;
 
 use std::collections::BTreeMap;
 use std::path::Path;

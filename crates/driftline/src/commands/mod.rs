@@ -1,5 +1,6 @@
 //! One module per command: `run(&Args) -> Result<Exit, Failure>`.
 
+pub mod calibrate;
 pub mod check;
 pub mod compare;
 pub mod demo;
@@ -25,6 +26,7 @@ pub fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Command::Reference(ReferenceCommand::Build(args)) => reference::build(args),
         Command::Reference(ReferenceCommand::Show(args)) => reference::show(args),
         Command::Replay(args) => replay::run(args),
+        Command::Calibrate(args) => calibrate::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Schema(args) => schema::run(args),
     }

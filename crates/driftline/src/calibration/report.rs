@@ -1,0 +1,534 @@
+//! What was found, for people and for programs.
+
+use driftline_detect::bank::{arcsine, normal_shift, share};
+use driftline_detect::calibration::events_to_see;
+use driftline_event::{ColumnKind, ColumnRole, Season, Timestamp};
+use serde::Serialize;
+
+use super::collect::History;
+use super::fit::{Found, SliceFound, VersionFound};
+use super::streams::Side;
+use super::{
+    AlarmsEntry, ColumnEntry, HistoryEntry, SegmentEntry, StreamEntry, VersionEntry, encode_slot,
+};
+use crate::terminal;
+use driftline_sketch::{ColumnSummary, ReferenceProfile};
+
+/// Shifts of a mean that a floor is given for, in standard deviations.
+const SHIFTS: [f64; 5] = [0.1, 0.25, 0.5, 1.0, 2.0];
+/// Where a whole distribution moves, the median is about this part of the bound for one indicator.
+const MEDIAN_SHARE: f64 = 0.6;
+/// The share that a change of a category's or a rate's share is told for.
+const SHAPE_SHARE: f64 = 0.1;
+const QUALITY_SHARE: f64 = 0.001;
+/// Bands and offsets from here on are worth a remark: half of what Cohen calls a small difference to a medium one.
+const WIDE: f64 = 0.3;
+const FAR: f64 = 0.15;
+
+/// The findings on one version, as `--format json` prints them.
+#[derive(Clone, Debug, Serialize)]
+pub struct VersionReport {
+    /// The model's id.
+    pub model: String,
+    /// The version's name.
+    pub version: String,
+    /// The id of the reference.
+    pub reference: String,
+    /// The history.
+    pub history: HistoryEntry,
+    /// Whether it was short.
+    pub short: bool,
+    /// The season of the baselines.
+    pub season: Season,
+    /// What months made of the history's days brought.
+    pub alarms: Option<AlarmsEntry>,
+    /// Whether there were fewer of them than asked for, to save time.
+    pub fewer_months: bool,
+    /// All events.
+    pub columns: Vec<ColumnReport>,
+    /// The segments.
+    pub segments: Vec<SegmentReport>,
+    /// Segments with too little history.
+    pub segments_left_out: Vec<String>,
+}
+
+/// The findings on one segment.
+#[derive(Clone, Debug, Serialize)]
+pub struct SegmentReport {
+    /// `field=value`.
+    pub segment: String,
+    /// Days with events.
+    pub days: usize,
+    /// Events.
+    pub events: u64,
+    /// Its columns.
+    pub columns: Vec<ColumnReport>,
+}
+
+/// The findings on one column.
+#[derive(Clone, Debug, Serialize)]
+pub struct ColumnReport {
+    /// Its name.
+    pub column: String,
+    /// Feature or output.
+    pub role: ColumnRole,
+    /// How it is compared.
+    pub kind: ColumnKind,
+    /// The distribution of valid values.
+    pub shape: StreamReport,
+    /// Missing, invalid, out-of-range and unseen values.
+    pub quality: StreamReport,
+}
+
+/// The findings on one stream.
+#[derive(Clone, Debug, Serialize)]
+pub struct StreamReport {
+    /// Pearson dispersion of the counts.
+    pub dispersion: f64,
+    /// The band to use, Cohen's h.
+    pub band: f64,
+    /// The band as measured, before it was widened.
+    pub band_measured: f64,
+    /// What is tolerated with the reference's own error, Cohen's h.
+    pub tolerance: f64,
+    /// How far history is from the reference, Cohen's h.
+    pub offset: f64,
+    /// Days that had drifted and were left out.
+    pub dropped: Vec<String>,
+    /// Days that would have been, had they not been too many.
+    pub suspect: Vec<String>,
+    /// The smallest change on a round scale that is seen within a day, or at all.
+    pub sees: Option<Floor>,
+}
+
+/// A change and what it takes to see it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Floor {
+    /// The change in words.
+    pub change: String,
+    /// The same as Cohen's h.
+    pub h: f64,
+    /// About so many events.
+    pub events: f64,
+    /// About so long at the history's traffic.
+    pub seconds: f64,
+}
+
+impl VersionReport {
+    /// The findings on a version.
+    #[must_use]
+    pub fn new(
+        profile: &ReferenceProfile,
+        (model, version): (&str, &str),
+        history: HistoryEntry,
+        budget: f64,
+        found: &VersionFound,
+    ) -> Self {
+        let columns = |slice: &SliceFound| {
+            let pairs = profile.columns.iter().zip(&slice.columns);
+            let column = pairs.map(|(column, [shape, quality])| ColumnReport {
+                column: column.column.name.clone(),
+                role: column.column.role,
+                kind: column.column.kind,
+                shape: stream(shape, Side::Shape, column.column.kind),
+                quality: stream(quality, Side::Quality, column.column.kind),
+            });
+            column.collect()
+        };
+        let segment = |(name, slice): (&Option<String>, &SliceFound)| {
+            Some(SegmentReport {
+                segment: name.clone()?,
+                days: slice.days,
+                events: slice.events,
+                columns: columns(slice),
+            })
+        };
+        Self {
+            model: model.to_owned(),
+            version: version.to_owned(),
+            reference: profile.id().to_owned(),
+            history,
+            short: found.short,
+            season: found.season,
+            alarms: found.trial.as_ref().map(|outcome| AlarmsEntry {
+                budget,
+                months: outcome.months,
+                alarms: outcome.alarms,
+                per_month: outcome.per_month(),
+                interval: outcome.interval(),
+                at_most: outcome.at_most(),
+            }),
+            fewer_months: found.fewer_months,
+            columns: found.slices.get(&None).map(columns).unwrap_or_default(),
+            segments: found.slices.iter().filter_map(segment).collect(),
+            segments_left_out: found.left_out.clone(),
+        }
+    }
+
+    /// What goes into the file.
+    #[must_use]
+    pub fn entry(
+        &self,
+        profile: &ReferenceProfile,
+        histories: &std::collections::BTreeMap<Option<String>, History>,
+        found: &VersionFound,
+    ) -> VersionEntry {
+        let slots = |segment: &Option<String>| {
+            let (slice, history) = (found.slices.get(segment)?, histories.get(segment)?);
+            Some(slots(profile, history, slice, found.season))
+        };
+        let entry = |segment: &SegmentReport| {
+            let entry = SegmentEntry {
+                columns: columns_entry(&segment.columns),
+                slots: slots(&Some(segment.segment.clone())).unwrap_or_default(),
+            };
+            (segment.segment.clone(), entry)
+        };
+        let plain = self.season == Season::None;
+        VersionEntry {
+            model: self.model.clone(),
+            version: self.version.clone(),
+            reference: self.reference.clone(),
+            history: self.history.clone(),
+            short: self.short,
+            season: self.season,
+            alarms: self.alarms.clone(),
+            columns: columns_entry(&self.columns),
+            slots: if plain {
+                Vec::new()
+            } else {
+                slots(&None).unwrap_or_default()
+            },
+            segments: self.segments.iter().map(entry).collect(),
+        }
+    }
+
+    /// The findings for people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = self.heading();
+        text.push_str(&table(&self.columns));
+        for segment in &self.segments {
+            let (name, days) = (clean(&segment.segment), segment.days);
+            let events = count(segment.events as f64);
+            text.push_str(&format!("\n{name}: {events} events on {days} days\n"));
+            text.push_str(&table(&segment.columns));
+        }
+        text.push('\n');
+        text.push_str(&self.expectation());
+        for remark in self.remarks() {
+            text.push_str(&format!("- {remark}\n"));
+        }
+        text
+    }
+
+    fn heading(&self) -> String {
+        let HistoryEntry {
+            from,
+            until,
+            days,
+            events,
+        } = &self.history;
+        let compared = match self.season {
+            Season::None => "each hour is compared with the reference",
+            Season::HourOfDay => "each hour is compared with the same hour of other days",
+            Season::HourOfWeek => "each hour is compared with the same hour of other weeks",
+        };
+        format!(
+            "{} {}: {days} days from {} to {}, {} events\nseason {}: {compared}\n\n",
+            clean(&self.model),
+            clean(&self.version),
+            minute(*from),
+            minute(*until),
+            count(*events as f64),
+            self.season.as_str(),
+        )
+    }
+
+    fn expectation(&self) -> String {
+        let Some(alarms) = &self.alarms else {
+            return "No trial was made, so nothing is said about alarms to expect.\n".to_owned();
+        };
+        let AlarmsEntry {
+            budget,
+            months,
+            per_month,
+            interval: (lower, upper),
+            ..
+        } = alarms;
+        let kept = if alarms.at_most <= *budget || alarms.alarms == 0 {
+            "within the budget"
+        } else {
+            "OVER the budget"
+        };
+        format!(
+            "Expected false alarms: {per_month:.2} a month, 95 % interval {lower:.2} to {upper:.2}; {kept} of {budget}.\n\
+             ({} in {months} months made of the history's days.)\n",
+            alarms.alarms
+        )
+    }
+
+    /// What somebody should know, a sentence each.
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if self.short {
+            remarks.push(format!(
+                "{} days are fewer than 14: bands are widened, and no shape is held to less than h 0.1",
+                self.history.days
+            ));
+        }
+        if self.fewer_months {
+            remarks.push("fewer months were made than asked for, to save time".to_owned());
+        }
+        let all = self.columns.iter().map(|c| (None, c));
+        let cut = self.segments.iter();
+        let cut = cut.flat_map(|s| s.columns.iter().map(move |c| (Some(&s.segment), c)));
+        for (segment, column) in all.chain(cut) {
+            let place = segment.map_or_else(String::new, |s| format!(" [{}]", clean(s)));
+            for (side, stream) in [("", &column.shape), (" (quality)", &column.quality)] {
+                let name = format!("{}{side}{place}", clean(&column.column));
+                remarks.extend(stream.remarks().into_iter().map(|r| format!("{name}: {r}")));
+            }
+        }
+        for segment in &self.segments_left_out {
+            let name = clean(segment);
+            remarks.push(format!(
+                "{name}: too few days of history; it is counted but not judged"
+            ));
+        }
+        remarks
+    }
+}
+
+impl StreamReport {
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if !self.dropped.is_empty() {
+            remarks.push(format!("drifted on {}, left out", self.dropped.join(", ")));
+        }
+        if !self.suspect.is_empty() {
+            let (days, s) = (
+                self.suspect.len(),
+                if self.suspect.len() == 1 { "" } else { "s" },
+            );
+            remarks.push(format!(
+                "unlike the others on {days} day{s}, too many to leave out"
+            ));
+        }
+        if self.band > 1.001 * self.band_measured.max(0.05) {
+            let (measured, band) = (self.band_measured, self.band);
+            remarks.push(format!("band widened from {measured:.3} to {band:.3}"));
+        }
+        if self.offset > FAR {
+            let offset = self.offset;
+            remarks.push(format!(
+                "the whole history is {offset:.2} away from the reference; does the reference fit this traffic?"
+            ));
+        }
+        if self.band > WIDE {
+            remarks.push("wanders so far that only large shifts can be told from it".to_owned());
+        }
+        remarks
+    }
+}
+
+fn stream(found: &Found, side: Side, kind: ColumnKind) -> StreamReport {
+    let dates = |days: &[i64]| days.iter().map(|day| date(*day)).collect();
+    StreamReport {
+        dispersion: found.fit.dispersion,
+        band: found.chosen.band,
+        band_measured: found.measured,
+        tolerance: found.chosen.tolerance,
+        offset: found.chosen.offset,
+        dropped: dates(&found.chosen.dropped),
+        suspect: dates(&found.chosen.suspect),
+        sees: floor(found, side, kind),
+    }
+}
+
+/// The smallest shift on a round scale that is seen within a day, or else the smallest that is seen at all.
+fn floor(found: &Found, side: Side, kind: ColumnKind) -> Option<Floor> {
+    let per_day = found.fit.events_per_day.max(1.0);
+    let of = |shift: f64| {
+        let h = normal_shift(shift);
+        let (tolerance, dispersion) = (found.chosen.tolerance, found.fit.dispersion);
+        let shifts = &found.options.bank.shifts;
+        let bound = events_to_see(h, tolerance, dispersion, found.price(), shifts);
+        let events = if side == Side::Shape {
+            MEDIAN_SHARE * bound
+        } else {
+            bound
+        };
+        let from = if side == Side::Shape {
+            SHAPE_SHARE
+        } else {
+            QUALITY_SHARE
+        };
+        let change = match (side, kind) {
+            (Side::Shape, ColumnKind::Numeric) => format!("{shift} sd"),
+            _ => {
+                let to = share(arcsine(from) + h);
+                format!("{} → {}", percent(from), percent(to))
+            }
+        };
+        Floor {
+            change,
+            h,
+            events,
+            seconds: events / per_day * 86_400.0,
+        }
+    };
+    let all = SHIFTS.map(of);
+    let within_a_day = all.iter().find(|f| f.events <= per_day);
+    within_a_day
+        .or_else(|| all.iter().find(|f| f.events.is_finite()))
+        .cloned()
+}
+
+fn columns_entry(columns: &[ColumnReport]) -> Vec<ColumnEntry> {
+    // Four decimals are a thousandth of what any decision rests on.
+    let round = |x: f64| (x * 1e4).ceil() / 1e4;
+    let stream = |stream: &StreamReport| StreamEntry {
+        dispersion: round(stream.dispersion),
+        band: round(stream.band),
+        dropped: stream.dropped.clone(),
+    };
+    let entry = |column: &ColumnReport| ColumnEntry {
+        column: column.column.clone(),
+        role: column.role,
+        shape: stream(&column.shape),
+        quality: stream(&column.quality),
+    };
+    columns.iter().map(entry).collect()
+}
+
+/// The counts of each slot, without the days that a column had drifted on.
+fn slots(
+    profile: &ReferenceProfile,
+    history: &History,
+    slice: &SliceFound,
+    season: Season,
+) -> Vec<Option<String>> {
+    let empty = || -> Vec<ColumnSummary> {
+        profile
+            .columns
+            .iter()
+            .map(|c| c.profile.empty_summary())
+            .collect()
+    };
+    let mut slots: Vec<Vec<ColumnSummary>> = vec![empty(); season.slots()];
+    for (column, sides) in slice.columns.iter().enumerate() {
+        for (at, summary) in history.summaries(column, profile) {
+            let day = driftline_detect::calibration::day_of(at);
+            if !sides
+                .iter()
+                .any(|found| found.chosen.dropped.contains(&day))
+            {
+                // A sum that leaves its range would say nothing: the slot then keeps what it has.
+                let _ = slots[season.slot(at)][column].merge(&summary);
+            }
+        }
+    }
+    let is_empty = |slot: &[ColumnSummary]| slot.iter().all(ColumnSummary::is_empty);
+    let text = |slot: Vec<ColumnSummary>| (!is_empty(&slot)).then(|| encode_slot(&slot, profile));
+    slots.into_iter().map(text).collect()
+}
+
+fn table(columns: &[ColumnReport]) -> String {
+    let header = [
+        "column",
+        "varies",
+        "band",
+        "tolerates",
+        "sees",
+        "after",
+        "",
+        "quality: varies",
+        "tolerates",
+        "sees",
+        "after",
+        "",
+    ];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    for column in columns {
+        let mut row = vec![clean(&column.column)];
+        if column.role == ColumnRole::Output {
+            row[0].push_str(" (output)");
+        }
+        for (side, stream) in [
+            (Side::Shape, &column.shape),
+            (Side::Quality, &column.quality),
+        ] {
+            row.push(format!("{:.2}×", stream.dispersion));
+            if side == Side::Shape {
+                row.push(format!("{:.3}", stream.band));
+            }
+            row.push(format!("{:.3}", stream.tolerance));
+            let dash = || "–".to_owned();
+            let sees = stream.sees.as_ref();
+            row.push(sees.map_or_else(|| "nothing".to_owned(), |f| f.change.clone()));
+            row.push(sees.map_or_else(dash, |f| format!("{} events", count(f.events))));
+            row.push(sees.map_or_else(String::new, |f| span(f.seconds)));
+        }
+        rows.push(row);
+    }
+    terminal::table(&rows, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+}
+
+/// Names come from data: a control character could rewrite the terminal.
+fn clean(text: &str) -> String {
+    let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().map(printable).collect()
+}
+
+fn date(day: i64) -> String {
+    let at = Timestamp::from_seconds(day.saturating_mul(86_400)).to_string();
+    at.split('T').next().unwrap_or_default().to_owned()
+}
+
+fn minute(at: Timestamp) -> String {
+    let text = at.to_string();
+    match text.strip_suffix("T00:00:00Z") {
+        Some(date) => date.to_owned(),
+        None => text.chars().take(16).collect::<String>().replace('T', " "),
+    }
+}
+
+fn percent(share: f64) -> String {
+    let percent = 100.0 * share;
+    if percent < 9.95 {
+        format!("{percent:.1} %")
+    } else {
+        format!("{percent:.0} %")
+    }
+}
+
+/// A number of events to two digits, with spaces between thousands.
+fn count(events: f64) -> String {
+    let digits = events.max(1.0).log10().floor() as i32;
+    let unit = 10_f64.powi((digits - 1).max(0));
+    let exact = events.fract() == 0.0;
+    let whole = if exact {
+        events
+    } else {
+        (events / unit).round() * unit
+    };
+    let text = format!("{whole:.0}");
+    let mut spaced = String::new();
+    for (i, digit) in text.chars().enumerate() {
+        if i > 0 && (text.len() - i).is_multiple_of(3) {
+            spaced.push(',');
+        }
+        spaced.push(digit);
+    }
+    spaced
+}
+
+fn span(seconds: f64) -> String {
+    match seconds {
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 5_400.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.0} h", s / 3_600.0),
+        s => format!("{:.0} days", s / 86_400.0),
+    }
+}
