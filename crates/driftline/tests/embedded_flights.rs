@@ -75,13 +75,10 @@ fn models(config: &Config) -> ModelSet {
         ..TableFilter::default()
     };
     let table = Table::read(&flights(), &filter).unwrap();
-    let mut options = ProfileOptions::default();
-    if let Ok(b) = std::env::var("BINS") {
-        options.bins = b.parse().unwrap();
-    }
+    let options = ProfileOptions::default();
     let profile = reference::profile(&table, "flights-delay", "1", options).unwrap();
     let model = &config.models[0];
-    let spec = models::spec(config, model, &model.versions[0], Arc::new(profile));
+    let spec = models::spec(config, model, &model.versions[0], Arc::new(profile), None);
     ModelSet::new(vec![spec]).unwrap()
 }
 
@@ -154,7 +151,7 @@ fn every_month_agrees_with_scipy_on_the_raw_columns() {
         };
         let psi = match report.kind {
             ColumnKind::Numeric => (PSI_WITHIN, PSI_WITHIN_RELATIVE),
-            ColumnKind::Categorical => (EXACT, 0.0),
+            ColumnKind::Categorical | ColumnKind::Embedding => (EXACT, 0.0),
         };
         let deviation = row["standard_deviation"].as_f64().unwrap_or(0.0);
         compare(Statistic::KolmogorovSmirnov, &row["ks"], KS_WITHIN, 0.0);

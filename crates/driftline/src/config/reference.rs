@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use driftline_engine::Calibration;
 use driftline_event::{Catalog, ColumnRole, Statistic};
 use driftline_sketch::{ColumnSummary, ReferenceProfile};
 
-use super::checked::{Config, Model, Version};
+use super::checked::{CompareWith, Config, Model, Version};
 use super::suggest;
+use crate::calibration;
 use crate::exit::Failure;
 
 /// A version with its reference.
@@ -18,6 +20,8 @@ pub struct LoadedVersion {
     pub version: usize,
     /// The reference.
     pub profile: Arc<ReferenceProfile>,
+    /// What `driftline calibrate` found out about its history.
+    pub calibration: Option<Arc<Calibration>>,
 }
 
 /// Every reference of a configuration.
@@ -67,11 +71,19 @@ pub fn load(config: &Config) -> Result<References, Failure> {
                         &mut references.warnings,
                         &mut errors,
                     );
-                    let profile = Arc::new(profile);
+                    let calibration = match calibrated(config, model, version, &profile) {
+                        Ok(calibration) => calibration,
+                        Err(error) => {
+                            errors.push(error);
+                            None
+                        }
+                    };
+                    references.warnings.extend(uncalibrated(model, version));
                     references.versions.push(LoadedVersion {
                         model: m,
                         version: v,
-                        profile,
+                        profile: Arc::new(profile),
+                        calibration,
                     });
                 }
                 Err(error) => errors.push(error),
@@ -95,6 +107,33 @@ fn read(config: &Config, version: &Version) -> Result<ReferenceProfile, String> 
     let text = std::fs::read_to_string(&path)
         .map_err(|e| format!("the reference {name} cannot be read: {e}"))?;
     ReferenceProfile::from_json(&text).map_err(|e| format!("the reference {name}: {e}"))
+}
+
+fn calibrated(
+    config: &Config,
+    model: &Model,
+    version: &Version,
+    profile: &ReferenceProfile,
+) -> Result<Option<Arc<Calibration>>, String> {
+    let Some(file) = &version.calibration else {
+        return Ok(None);
+    };
+    let path = config.directory.join(file);
+    let calibration = calibration::read(&path, &model.id, &version.version, profile)?;
+    Ok(Some(Arc::new(calibration)))
+}
+
+/// What a version does without for want of a calibration.
+fn uncalibrated(model: &Model, version: &Version) -> Option<String> {
+    let judged = model.decision.is_some() && version.calibration.is_none();
+    let own = matches!(version.compare_with, CompareWith::Trailing { .. });
+    (judged && !own && !model.segments.is_empty()).then(|| {
+        format!(
+            "model `{}` version `{}` has no calibration, so its segments have no reference of their own: they are \
+             described, and no alarm is raised for them",
+            model.id, version.version
+        )
+    })
 }
 
 fn fits(

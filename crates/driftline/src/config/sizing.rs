@@ -14,6 +14,8 @@ const NUMERIC_SERIES: u64 = 10;
 /// Statistics of a categorical column: the same without KS and Wasserstein, with unseen values for
 /// out-of-range ones.
 const CATEGORICAL_SERIES: u64 = 8;
+/// Statistics of an embedding: the maximum mean discrepancy and the share of missing vectors.
+const EMBEDDING_SERIES: u64 = 2;
 /// Counters of a column besides its cells, sums included, in bytes.
 const COLUMN_OVERHEAD_BYTES: u64 = 256;
 
@@ -64,12 +66,10 @@ pub fn predict(config: &Config, references: &References) -> Vec<ModelSize> {
 }
 
 fn columns_series(profile: &ReferenceProfile) -> u64 {
-    let of = |kind| {
-        if kind == ColumnKind::Numeric {
-            NUMERIC_SERIES
-        } else {
-            CATEGORICAL_SERIES
-        }
+    let of = |kind| match kind {
+        ColumnKind::Numeric => NUMERIC_SERIES,
+        ColumnKind::Categorical => CATEGORICAL_SERIES,
+        ColumnKind::Embedding => EMBEDDING_SERIES,
     };
     profile.columns.iter().map(|c| of(c.column.kind)).sum()
 }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use driftline_engine::{Invariant, ModelSet, ModelSpec, WindowSpec};
+use driftline_engine::{
+    Baseline, Calibration, DecisionSpec, Invariant, ModelSet, ModelSpec, WindowSpec,
+};
 use driftline_sketch::ReferenceProfile;
-use driftline_telemetry::{ModelInfo, Telemetry};
+use driftline_telemetry::{DecisionInfo, ModelInfo, Telemetry};
 
-use crate::config::{Config, Model, Version, reference};
+use crate::config::reference::{self, References};
+use crate::config::{CompareWith, Config, Decision, Model, Version};
 use crate::exit::Failure;
 
 /// Reads every reference that `config` names and checks that the models can be monitored with them.
@@ -18,14 +21,19 @@ pub fn load(config: &Config) -> Result<ModelSet, Failure> {
     for warning in &references.warnings {
         tracing::warn!("{warning}");
     }
+    set(config, &references)
+}
+
+/// The models of a configuration whose references have been read.
+///
+/// # Errors
+/// Everything that is wrong with any model.
+pub fn set(config: &Config, references: &References) -> Result<ModelSet, Failure> {
     let specs = references.versions.iter().map(|loaded| {
         let model = &config.models[loaded.model];
-        spec(
-            config,
-            model,
-            &model.versions[loaded.version],
-            Arc::clone(&loaded.profile),
-        )
+        let version = &model.versions[loaded.version];
+        let profile = Arc::clone(&loaded.profile);
+        spec(config, model, version, profile, loaded.calibration.clone())
     });
     ModelSet::new(specs.collect()).map_err(|errors| Failure::config(errors.to_string()))
 }
@@ -36,6 +44,7 @@ pub fn spec(
     model: &Model,
     version: &Version,
     profile: Arc<ReferenceProfile>,
+    calibration: Option<Arc<Calibration>>,
 ) -> ModelSpec {
     let windows = model.windows.iter().map(|w| WindowSpec {
         name: w.name.clone(),
@@ -47,10 +56,43 @@ pub fn spec(
         pane: model.pane,
         windows: windows.collect(),
         rules: model.rules.clone(),
+        decision: model
+            .decision
+            .as_ref()
+            .map(|decision| decide(decision, model, version, calibration)),
         out_of_orderness: model.out_of_orderness,
         allowed_lateness: model.allowed_lateness,
         segments_max: config.limits.segments_per_field_max as usize,
         ..ModelSpec::new(profile, &model.id, &version.version)
+    }
+}
+
+/// The share of a model's budget that one of its versions has, and how it decides.
+fn decide(
+    decision: &Decision,
+    model: &Model,
+    version: &Version,
+    calibration: Option<Arc<Calibration>>,
+) -> DecisionSpec {
+    let alarms = decision.alarms_per_month / model.versions.len().max(1) as f64;
+    let mut spec = DecisionSpec::new(alarms, decision.step);
+    if let Some(calibration) = calibration {
+        spec = spec.calibrated(calibration);
+    }
+    DecisionSpec {
+        weights: decision.weights.clone(),
+        tolerance: decision.tolerance.unwrap_or(spec.tolerance),
+        quality_tolerance: decision.quality_tolerance,
+        clear_evidence: decision.clear_evidence,
+        baseline: match &version.compare_with {
+            CompareWith::Reference => Baseline::Reference,
+            CompareWith::Trailing { size, lag } => Baseline::Trailing {
+                size: *size,
+                lag: *lag,
+            },
+            CompareWith::Version(other) => Baseline::Version(other.clone()),
+        },
+        ..spec
     }
 }
 
@@ -69,6 +111,10 @@ pub fn register(models: &ModelSet, telemetry: &Telemetry) {
             source: spec.profile.source.clone(),
             reference_events: spec.profile.rows,
             task: String::new(),
+            decision: spec.decision.as_ref().map(|decision| DecisionInfo {
+                alarms_per_month: decision.alarms_per_month,
+                calibrated_days: decision.calibration.as_ref().map(|c| c.days),
+            }),
         });
     }
 }

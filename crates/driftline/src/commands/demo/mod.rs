@@ -106,7 +106,7 @@ fn models() -> Result<(Config, ModelSet), Failure> {
     };
     let table = Table::read(&input, &filter)?;
     let profile = reference::profile(&table, MODEL, VERSION, ProfileOptions::default())?;
-    let spec = models::spec(&config, model, &model.versions[0], Arc::new(profile));
+    let spec = models::spec(&config, model, &model.versions[0], Arc::new(profile), None);
     let set = ModelSet::new(vec![spec]).map_err(|e| Failure::internal(e.to_string()))?;
     Ok((config, set))
 }
