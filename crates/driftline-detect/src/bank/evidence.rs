@@ -19,10 +19,31 @@ const EXPONENT_MAX: f32 = 126.0;
 ///
 /// It may be stepped with banks of different references as long as their indicators are the same.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Vec<f32>", into = "Vec<f32>")]
 pub struct BankState {
     evidence: f64,
     /// By component, times its weight.
     components: Vec<f32>,
+}
+
+impl From<Vec<f32>> for BankState {
+    /// From a snapshot. What cannot be evidence is none.
+    fn from(mut components: Vec<f32>) -> Self {
+        for evidence in &mut components {
+            let is_evidence = (0.0..=EVIDENCE_MAX).contains(evidence);
+            *evidence = if is_evidence { *evidence } else { 0.0 };
+        }
+        Self {
+            evidence: sum(&components),
+            components,
+        }
+    }
+}
+
+impl From<BankState> for Vec<f32> {
+    fn from(state: BankState) -> Self {
+        state.components
+    }
 }
 
 impl BankState {
@@ -43,16 +64,15 @@ impl BankState {
         let (components, _) = self.components.as_chunks_mut::<LANES>();
         let (slopes, _) = bank.slopes.as_chunks::<LANES>();
         let (drifts, _) = bank.drifts.as_chunks::<LANES>();
-        let counts = tally.hits.iter().zip(&tally.trials);
-        let mut sums = [0.0; LANES];
-        let mut rest = components.iter_mut();
-        for ((((evidence, slope), drift), null), (&hits, &trials)) in rest
-            .by_ref()
+        let mut counts = tally.hits.iter().zip(&tally.trials);
+        for (((evidence, slope), drift), null) in components
+            .iter_mut()
             .zip(slopes)
             .zip(drifts)
             .zip(&bank.nulls)
-            .zip(counts)
         {
+            // An indicator that the tally lacks has no trials.
+            let (&hits, &trials) = counts.next().unwrap_or((&0.0, &0.0));
             if let Some((hits, trials)) = valid(hits, trials) {
                 let surplus = (hits - trials * null.rate) as f32;
                 let slack = surplus.abs() * ROUNDING;
@@ -61,18 +81,8 @@ impl BankState {
                 let surplus = [up, down, up, down, up, down, up, down, up, down, up, down];
                 step_lanes(evidence, slope, drift, surplus, trials as f32, null.weight);
             }
-            for (sum, term) in sums.iter_mut().zip(evidence.iter()) {
-                *sum += *term;
-            }
         }
-        // With a tally that is too short the others keep their evidence.
-        for evidence in rest {
-            for (sum, term) in sums.iter_mut().zip(evidence.iter()) {
-                *sum += *term;
-            }
-        }
-        let sum: f64 = sums.iter().map(|sum| f64::from(*sum)).sum();
-        self.evidence = sum * (1.0 - SUM_ROUNDING);
+        self.evidence = sum(&self.components);
     }
 
     /// M: how strongly the stream speaks for a drift beyond the tolerance. Never above its exact value; finite.
@@ -104,6 +114,18 @@ impl BankState {
     pub fn bytes(&self) -> usize {
         size_of::<Self>() + size_of_val(self.components.as_slice())
     }
+}
+
+/// The sum, or a little less.
+fn sum(components: &[f32]) -> f64 {
+    let mut sums = [0.0_f32; LANES];
+    for block in components.as_chunks::<LANES>().0 {
+        for (sum, term) in sums.iter_mut().zip(block) {
+            *sum += *term;
+        }
+    }
+    let total: f64 = sums.iter().map(|sum| f64::from(*sum)).sum();
+    total * (1.0 - SUM_ROUNDING)
 }
 
 /// M ← (M + weight)·2^(surplus·slope + trials·drift), each lane a little too small.
@@ -173,3 +195,165 @@ const P2: f32 = 0.240_220_97;
 const P3: f32 = 0.055_507_08;
 const P4: f32 = 0.009_675_532;
 const P5: f32 = 0.001_327_646;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank::{BankOptions, Direction, Indicators};
+
+    fn bank(rate: f64, options: &BankOptions) -> Bank {
+        let reference = Tally {
+            hits: vec![rate * 1e5],
+            trials: vec![1e5],
+        };
+        Bank::new(&Indicators::rates(1), &reference, options)
+    }
+
+    /// ln of the binomial coefficient n over k.
+    fn log_choose(n: f64, k: f64) -> f64 {
+        libm::lgamma(n + 1.0) - libm::lgamma(k + 1.0) - libm::lgamma(n - k + 1.0)
+    }
+
+    /// The means of a step's factors over a binomial number of hits.
+    fn mean_factors(bank: &Bank, n: f64, p: f64) -> [f64; LANES] {
+        let (middle, reach) = (n * p, 14.0 * (n * p * (1.0 - p)).sqrt() + 40.0);
+        let mut means = [0.0; LANES];
+        let mut state = BankState::new(bank);
+        let mut hits = (middle - reach).max(0.0).floor();
+        while hits <= (middle + reach).min(n) {
+            let log = log_choose(n, hits) + hits * p.ln() + (n - hits) * (-p).ln_1p();
+            state.reset();
+            let tally = Tally {
+                hits: vec![hits],
+                trials: vec![n],
+            };
+            state.step(bank, &tally);
+            for (mean, evidence) in means.iter_mut().zip(&state.components) {
+                *mean += log.exp() * f64::from(*evidence);
+            }
+            hits += 1.0;
+        }
+        let weight = f64::from(bank.nulls[0].weight);
+        means.map(|mean| if mean > 0.0 { mean / weight } else { 0.0 })
+    }
+
+    #[test]
+    fn no_factor_has_a_mean_above_one_anywhere_in_the_band() {
+        for (tolerance, dispersion) in [(0.0, 1.0), (0.1, 1.0), (0.05, 3.0)] {
+            let options = BankOptions {
+                tolerance,
+                dispersion,
+                ..BankOptions::default()
+            };
+            for rate in [0.0, 1e-3, 0.02, 0.3, 0.5, 0.9, 1.0] {
+                let bank = bank(rate, &options);
+                let (low, high) = bank.tolerated(0);
+                for n in [1.0, 7.0, 60.0, 1_000.0, 20_000.0] {
+                    for p in [low, rate, 0.5 * (low + high), high] {
+                        if p > 0.0 && p < 1.0 {
+                            let means = mean_factors(&bank, n, p);
+                            // The binomial probabilities are good to 1e-9.
+                            let worst = means.into_iter().fold(0.0, f64::max);
+                            assert!(worst <= 1.0 + 1e-8, "{worst} at {rate} {n} {p} {options:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn at_the_edge_the_mean_is_one_but_for_the_rounding() {
+        let bank = bank(0.3, &BankOptions::default());
+        let (low, high) = bank.tolerated(0);
+        for (p, direction) in [(high, Direction::Up), (low, Direction::Down)] {
+            let means = mean_factors(&bank, 50.0, p);
+            for (index, mean) in means.into_iter().enumerate() {
+                if ComponentId::at(index).direction == direction {
+                    assert!((1.0 - 1e-3..1.0).contains(&mean), "{index}: {mean}");
+                } else {
+                    assert!(mean < 1.0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn fractional_hits_are_covered_too() {
+        let bank = bank(0.4, &BankOptions::default());
+        let (low, high) = bank.tolerated(0);
+        for p in [low, 0.4, high] {
+            // A third, with the rest of the mean on one: two trials of it.
+            let third = 1.5 * (1.0 - p);
+            let values = [(1.0 / 3.0, third), (1.0, 1.0 - third)];
+            let mut means = [0.0; LANES];
+            for (a, of_a) in values {
+                for (b, of_b) in values {
+                    let mut state = BankState::new(&bank);
+                    let tally = Tally {
+                        hits: vec![a + b],
+                        trials: vec![2.0],
+                    };
+                    state.step(&bank, &tally);
+                    for (mean, evidence) in means.iter_mut().zip(&state.components) {
+                        *mean += of_a * of_b * f64::from(*evidence);
+                    }
+                }
+            }
+            let weight = f64::from(bank.nulls[0].weight);
+            assert!(means.into_iter().all(|mean| mean <= weight), "{means:?}");
+        }
+    }
+
+    #[test]
+    fn powers_of_two_are_just_below_the_exact_ones() {
+        for i in -1_010_000..=1_250_000 {
+            let x = i as f32 * 1e-4;
+            let (power, exact) = (f64::from(exp2_below(x)), libm::exp2(f64::from(x)));
+            if x > EXPONENT_MIN {
+                let ratio = power / exact;
+                assert!((1.0 - 2e-6..1.0 - 2.5e-7).contains(&ratio), "{x}: {ratio}");
+            } else {
+                assert_eq!(power, 0.0, "{x}");
+            }
+        }
+        assert_eq!(exp2_below(f32::NAN), 0.0);
+        assert_eq!(exp2_below(f32::NEG_INFINITY), 0.0);
+        assert!(exp2_below(f32::INFINITY).is_finite());
+    }
+
+    /// What a step computes, against the formula in the plain.
+    #[test]
+    fn a_step_is_the_formula_rounded_down() {
+        let options = BankOptions {
+            dispersion: 1.7,
+            ..BankOptions::default()
+        };
+        let bank = bank(0.2, &options);
+        let mut state = BankState::new(&bank);
+        let mut exact = [0.0_f64; LANES];
+        for (hits, trials) in [(30.0, 100.0), (0.0, 0.0), (260_000.0, 1e6), (1.0, 9.0)] {
+            let tally = Tally {
+                hits: vec![hits],
+                trials: vec![trials],
+            };
+            state.step(&bank, &tally);
+            for (index, exact) in exact.iter_mut().enumerate() {
+                let is_live = bank.slopes[index] != 0.0;
+                if is_live && trials > 0.0 {
+                    let ratio = bank.log_ratio(ComponentId::at(index), hits, trials);
+                    *exact = ((*exact + f64::from(bank.nulls[0].weight)) * ratio.exp()).min(1e30);
+                }
+                let computed = f64::from(state.components[index]);
+                assert!(
+                    computed <= *exact * (1.0 + 1e-7),
+                    "{index}: {computed} > {exact}"
+                );
+                assert!(
+                    computed >= *exact * 0.9 || *exact < 1e-20,
+                    "{computed} < {exact}"
+                );
+            }
+        }
+    }
+}

@@ -5,22 +5,22 @@ use serde::{Deserialize, Serialize};
 /// More indicators than this do not fit the memory that a column is promised.
 pub const INDICATORS_MAX: usize = 113;
 
-/// Levels of the distribution function at which a numeric column is cut, beside the twentieths.
+/// Levels of the distribution function at which a numeric column is cut, beside the even ones.
 const TAIL_LEVELS: [f64; 4] = [0.001, 0.005, 0.01, 0.02];
-const CUTS: u32 = 20;
+const CUTS: u32 = 32;
 /// Central intervals leave out this mass on either side.
-const CENTRAL_LEVELS: [f64; 12] = [
-    0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4,
+const CENTRAL_LEVELS: [f64; 14] = [
+    0.001, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.35,
 ];
-/// Adjacent intervals of about equal mass: so many on each scale, finest last.
-const COARSE_INTERVALS: [usize; 2] = [8, 16];
+/// Adjacent intervals of about equal mass: so many on each scale.
+const COARSE_INTERVALS: usize = 12;
 const FINE_INTERVALS: usize = 48;
 
 /// Shares of the weight: most changes move values up or down, some change their spread, few only a peak. A part of a half
 /// costs 0.7 nats of the more than twenty that an alarm takes.
-const CUT_WEIGHT: f64 = 0.5;
-const CENTRAL_WEIGHT: f64 = 0.25;
-const INTERVAL_WEIGHT: f64 = 0.25;
+const CUT_WEIGHT: f64 = 0.55;
+const CENTRAL_WEIGHT: f64 = 0.3;
+const INTERVAL_WEIGHT: f64 = 0.15;
 
 /// Most frequent categories that have an indicator of their own where not all can.
 const SINGLE_CATEGORIES: usize = 60;
@@ -138,10 +138,10 @@ pub struct Indicators {
 impl Indicators {
     /// For numeric bins, from the reference's counts.
     ///
-    /// - The distribution function cut at the twentieths and at 0.1, 0.5, 1, 2, 98, 99, 99.5 and 99.9 %, to see values
+    /// - The distribution function cut at each 1/32 and at 0.1, 0.5, 1, 2, 98, 99, 99.5 and 99.9 %, to see values
     ///   move up or down and tails grow.
     /// - Central intervals between the quantiles u and 1 − u, to see the spread change while the middle stays.
-    /// - Adjacent intervals of about 1/8, 1/16 and 1/48 of the mass, to see a peak grow or a range vanish. A value with
+    /// - Adjacent intervals of about 1/12 and 1/48 of the mass, to see a peak grow or a range vanish. A value with
     ///   more mass than that is alone in its interval.
     /// - All bins without reference mass together if there are several: what has been whole numbers is not any more.
     ///
@@ -158,8 +158,8 @@ impl Indicators {
         };
         let masses = Masses::new(reference);
         let tails = TAIL_LEVELS.iter().flat_map(|level| [*level, 1.0 - level]);
-        let twentieths = (1..CUTS).map(|i| f64::from(i) / f64::from(CUTS));
-        for level in twentieths.chain(tails) {
+        let even = (1..CUTS).map(|i| f64::from(i) / f64::from(CUTS));
+        for level in even.chain(tails) {
             built.push(0, masses.edge(level));
         }
         let cuts = built.spans.len();
@@ -173,9 +173,7 @@ impl Indicators {
         if gaps.len() > 1 && gaps.len() < reference.len() {
             built.gaps = gaps;
         }
-        for intervals in COARSE_INTERVALS {
-            built.push_all(&masses.intervals(intervals));
-        }
+        built.push_all(&masses.intervals(COARSE_INTERVALS));
         // Between atoms there are more intervals than asked for: coarser ones until they fit.
         let mut wanted = FINE_INTERVALS;
         while wanted > 0 {
