@@ -35,6 +35,10 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         (TELEMETRY, vec![EVENT]),
         ("driftline-http", vec![EVENT, TELEMETRY]),
         ("driftline-sim", vec![EVENT, SKETCH, STAT, DETECT, ENGINE]),
+        (
+            "driftline-bench-detect",
+            vec![EVENT, SKETCH, STAT, DETECT, ENGINE],
+        ),
         ("xtask", vec![]),
     ])
 }
