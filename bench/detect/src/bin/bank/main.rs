@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release -p driftline-bench-detect --bin bank -- cost`
 
+mod budget;
 mod cost;
 mod delays;
 mod random;
@@ -26,6 +27,12 @@ enum Command {
         #[arg(long, default_value_t = 10_000)]
         features: usize,
     },
+    /// False alarms under adversarial dependence beside their bound; fails if there are more.
+    Budget {
+        /// Simulated streams for each number of events.
+        #[arg(long, default_value_t = 100)]
+        runs: usize,
+    },
     /// Median detection delays beside the published ones; fails if one is later.
     Delays {
         /// Simulated streams for each row.
@@ -41,6 +48,7 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     match arguments.command {
         Command::Cost { features } => cost::run(features, arguments.seed),
+        Command::Budget { runs } => budget::run(runs, arguments.seed)?,
         Command::Delays { replicates, quiet } => delays::run(replicates, quiet, arguments.seed)?,
     }
     Ok(())
