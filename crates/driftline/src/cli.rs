@@ -233,6 +233,30 @@ pub struct KindOptions {
     pub numeric: Vec<String>,
 }
 
+/// Options that say how columns are compared together.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Joint drift")]
+pub struct TogetherOptions {
+    /// Add a column `joint`: the leaf of a tree over all features that an event falls into
+    #[arg(long)]
+    pub joint: bool,
+    /// Leaves of the tree, a power of two up to 256
+    #[arg(long, value_name = "N", default_value_t = 64, requires = "joint")]
+    pub leaves: u16,
+    /// Numeric columns that are one vector: `place=lat,lon`, or `text=emb_*` by what their names begin with
+    #[arg(long, value_name = "NAME=COLUMNS")]
+    pub embedding: Vec<String>,
+    /// Random features of a vector, a multiple of 16 up to 1024
+    #[arg(long, value_name = "N", default_value_t = 64, requires = "embedding")]
+    pub features: u16,
+    /// Monitor the columns of vectors one by one too
+    #[arg(long, requires = "embedding")]
+    pub keep_coordinates: bool,
+    /// Seed of the tree and of the random features
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
 /// Options of `reference build`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
@@ -242,7 +266,8 @@ model's output `value`, one of predicted labels its output `label`; ids and time
 Examples:
   driftline reference build --input train.parquet --model churn --model-version 3 --out churn-3.json
   driftline reference build --input events.csv.gz --model flights-delay --model-version 1 \\
-      --until 2013-03-01 --categorical sched_hour --out flights.json")]
+      --until 2013-03-01 --categorical sched_hour --joint --out flights.json
+  driftline reference build --input texts.parquet --model topic --embedding 'text=emb_*' --out topic.json")]
 pub struct ReferenceBuildArgs {
     /// The file to read: .csv, .csv.gz, .jsonl, .jsonl.gz or .parquet
     #[arg(long, short, value_name = "FILE")]
@@ -265,6 +290,9 @@ pub struct ReferenceBuildArgs {
     /// Quantile bins per numeric column
     #[arg(long, default_value_t = 96, value_parser = clap::value_parser!(u16).range(2..=1024))]
     pub bins: u16,
+    /// How columns are compared together.
+    #[command(flatten)]
+    pub together: TogetherOptions,
     /// Which columns are what.
     #[command(flatten)]
     pub columns: ColumnOptions,

@@ -1,11 +1,14 @@
 //! `driftline reference build|show`.
 
+mod joint;
+mod vectors;
+
 use std::path::Path;
 
 use driftline_event::{ColumnKind, ColumnRole};
 use driftline_sketch::{
-    CategoricalProfile, ColumnProfile, EmbeddingProfile, NumericProfile, ProfileOptions, ReferenceBuilder,
-    ReferenceProfile,
+    CategoricalProfile, ColumnProfile, EmbeddingProfile, JointOptions, NumericProfile,
+    ProfileOptions, ReferenceBuilder, ReferenceProfile,
 };
 use serde_json::json;
 
@@ -14,6 +17,8 @@ use crate::config::reference::count_roles;
 use crate::exit::{Exit, Failure};
 use crate::files::{Input, Role, Table, TableFilter, Values};
 use crate::terminal;
+
+use self::vectors::Vectors;
 
 /// Builds a reference from a file.
 ///
@@ -33,9 +38,14 @@ pub fn build(args: &ReferenceBuildArgs) -> Result<Exit, Failure> {
     }
     let options = ProfileOptions {
         bins: usize::from(args.bins),
+        joint: args.together.joint.then_some(JointOptions {
+            leaves: usize::from(args.together.leaves),
+            seed: args.together.seed,
+        }),
         ..ProfileOptions::default()
     };
-    let profile = profile(&table, &args.model, &args.model_version, options)?;
+    let vectors = Vectors::new(&table, &args.together)?;
+    let profile = profile_with(&table, &args.model, &args.model_version, options, &vectors)?;
     write(&args.out, &profile.to_json())?;
     let (features, outputs) = count_roles(&profile);
     tracing::info!(
@@ -57,6 +67,16 @@ pub fn profile(
     version: &str,
     options: ProfileOptions,
 ) -> Result<ReferenceProfile, Failure> {
+    profile_with(table, model, version, options, &Vectors::default())
+}
+
+fn profile_with(
+    table: &Table,
+    model: &str,
+    version: &str,
+    options: ProfileOptions,
+    vectors: &Vectors,
+) -> Result<ReferenceProfile, Failure> {
     if table.rows == 0 {
         let failure = Failure::bad_data(format_args!("{}: no rows are left", table.file));
         return Err(failure.hint("see --since and --until, if you gave them"));
@@ -72,7 +92,12 @@ pub fn profile(
             .unwrap_or_default()
             .to_string_lossy(),
     );
+    let failure = |e| Failure::bad_data(format_args!("{}: {e}", table.file));
+    vectors.add(table, &mut builder).map_err(failure)?;
     for column in &table.columns {
+        if vectors.replace(&column.name) {
+            continue;
+        }
         let (name, role) = match column.role {
             Role::Score => ("value", ColumnRole::Output),
             Role::Prediction => ("label", ColumnRole::Output),
@@ -85,11 +110,9 @@ pub fn profile(
                 builder.categorical(name, role, codes.iter().map(text))
             }
         };
-        added.map_err(|e| Failure::bad_data(format_args!("{}: {e}", table.file)))?;
+        added.map_err(failure)?;
     }
-    builder
-        .build()
-        .map_err(|e| Failure::bad_data(format_args!("{}: {e}", table.file)))
+    builder.build().map_err(failure)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
@@ -156,7 +179,10 @@ fn describe(profile: &ReferenceProfile) -> String {
                 let reference = categorical.reference();
                 row.push(percent(reference.missing, reference.rows()));
                 row.extend(["", "", "", ""].map(str::to_owned));
-                row.push(most_common(categorical, 3));
+                row.push(match joint::tree_of(profile, column) {
+                    Some(tree) => joint::overview(profile, tree, reference),
+                    None => most_common(categorical, 3),
+                });
             }
             ColumnProfile::Embedding(embedding) => {
                 let reference = embedding.reference();
@@ -212,6 +238,12 @@ fn summary(profile: &ReferenceProfile) -> serde_json::Value {
             match &column.profile {
                 ColumnProfile::Numeric(numeric) => {
                     json!({"name": name, "role": role, "kind": kind, "values": numbers(numeric)})
+                }
+                ColumnProfile::Categorical(categorical)
+                    if joint::tree_of(profile, column).is_some() =>
+                {
+                    let values = joint::leaves(profile, categorical.reference());
+                    json!({"name": name, "role": role, "kind": kind, "values": values})
                 }
                 ColumnProfile::Categorical(categorical) => {
                     let reference = categorical.reference();
