@@ -155,8 +155,8 @@ pub(crate) fn flood(
         );
         let mut path = Path::new(scenario.kind, &mut rng);
         let profile = profile(path.reference(REFERENCE_ROWS, &mut rng));
-        let bursty = scenario.kind.is_bursty();
-        let mut counter = Counter::new(poisson, &profile, f64::from(scenario.rate), bursty);
+        let bursts = scenario.kind.bursts();
+        let mut counter = Counter::new(poisson, &profile, f64::from(scenario.rate), bursts);
         let mut pane = profile.empty_summary();
         let mut window = Window::new(&profile);
         let mut before = [false; RULES.len()];

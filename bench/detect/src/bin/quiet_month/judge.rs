@@ -8,6 +8,7 @@ use driftline_detect::calibration::{
 };
 use driftline_event::{Season, Timestamp};
 use driftline_sketch::{NumericProfile, NumericSummary};
+use serde::{Deserialize, Serialize};
 
 use crate::months::Calibrated;
 use crate::record::ALARMS_PER_MONTH;
@@ -212,10 +213,9 @@ impl<'a> History<'a> {
     }
 }
 
-/// The season that the features of a model follow together.
+/// The season that the features of a model follow together: the one that suits their shapes best.
 pub(crate) fn season(fits: &[Fit]) -> Season {
-    let sides = fits.iter().flat_map(|fit| [&fit.shape, &fit.quality]);
-    choose_season(sides.map(|side| {
+    choose_season(fits.iter().map(|fit| &fit.shape).map(|side| {
         let components = (side.indicators.len() * 2 * bank::SHIFTS) as f64;
         let price = (side.options.threshold * components).ln();
         (&side.fit, side.weight, price)
@@ -226,14 +226,24 @@ fn at(minute: usize) -> Timestamp {
     Timestamp::from_seconds(60 * minute as i64)
 }
 
+/// What an alarm was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Blame {
+    /// The distribution of values.
+    Shape,
+    /// Missing, invalid or out-of-range values.
+    Quality,
+}
+
 /// What one step said.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Verdict {
     /// What the feature adds to the model's evidence after the step: nothing of a stream that is latched or that this
     /// alarm is about.
     pub(crate) evidence: f64,
-    /// Whether the feature alone reached the model's threshold.
-    pub(crate) alarm: bool,
+    /// Whose streams' evidence reached the model's threshold alone, if it did.
+    pub(crate) alarm: Option<Blame>,
 }
 
 /// One stream being judged.
@@ -298,7 +308,7 @@ impl Judge {
 
     /// Steps by one pane. Empty panes change nothing.
     pub(crate) fn step(&mut self, minute: usize, pane: &NumericSummary) -> Verdict {
-        let mut alarm = false;
+        let mut alarm = None;
         if pane.rows() > 0 {
             let slot = self.season.slot(at(minute));
             for side in &mut self.sides {
@@ -310,7 +320,8 @@ impl Judge {
                 let banks = &side.stream.banks;
                 side.latch
                     .latch(&banks[slot.min(banks.len() - 1)], &mut side.state);
-                alarm = true;
+                let blame = [Blame::Shape, Blame::Quality][stream];
+                alarm = alarm.or(Some(blame));
             }
         }
         Verdict {

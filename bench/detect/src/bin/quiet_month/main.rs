@@ -36,7 +36,7 @@ use serde::de::DeserializeOwned;
 use crate::pool::{Lengths, Pool, Simulation};
 use crate::record::{ALARMS_PER_MONTH, Record, ScenarioResult};
 use crate::rng::Poisson;
-use crate::scenario::{FEATURES, Kind, MONTH, Scenario};
+use crate::scenario::{DAY, FEATURES, Kind, Scenario};
 use crate::shifts::{SHIFTS, ShiftResult};
 
 /// How many features' histories choose a scenario's season.
@@ -76,6 +76,9 @@ struct Run {
     /// Replicates of each shift; none leaves the shifts out
     #[arg(long, default_value_t = 200)]
     replicates: usize,
+    /// Days in which the classical rules look at the hundred features; what they raise is scaled to a month
+    #[arg(long, default_value_t = 30)]
+    classical_days: usize,
     /// Threads
     #[arg(long, default_value_t = 2)]
     jobs: usize,
@@ -213,6 +216,7 @@ impl Run {
 
     /// The months of the classical rules; they are read again where the record is written.
     fn floods(&self, pools: &[Pool], poisson: &Poisson, deadline: Instant) -> Result<()> {
+        let minutes = self.classical_days * DAY;
         let missing: Vec<Scenario> = pools.iter().map(|pool| pool.scenario).collect();
         let results = self.parallel(missing.len(), |i| {
             if Instant::now() >= deadline {
@@ -220,7 +224,7 @@ impl Run {
             }
             let scenario = missing[i];
             cached(&self.flood_file(scenario), || {
-                let flood = classical::flood(scenario, self.seed, FEATURES, MONTH, poisson);
+                let flood = classical::flood(scenario, self.seed, FEATURES, minutes, poisson);
                 eprintln!("          {scenario}: the classical rules are done");
                 flood
             })
@@ -230,7 +234,8 @@ impl Run {
     }
 
     fn flood_file(&self, scenario: Scenario) -> PathBuf {
-        self.directory.join(format!("{scenario}-classical.json"))
+        self.directory
+            .join(format!("{scenario}-classical-{}.json", self.classical_days))
     }
 
     /// The results of `count` pieces of work, in order.

@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::judge::Blame;
 use crate::rng::Rng;
 use crate::scenario::{FEATURES, MONTH};
 
@@ -19,8 +20,8 @@ pub(crate) const HOUR: usize = 60;
 pub(crate) struct FeatureMonth {
     /// Its place in the pool, which is also its stream of random numbers.
     pub(crate) index: u64,
-    /// Minutes at which the feature alone reached the model's threshold.
-    pub(crate) alarms: Vec<u32>,
+    /// Minutes at which the feature alone reached the model's threshold, and what by.
+    pub(crate) alarms: Vec<(u32, Blame)>,
     /// By hour, the largest evidence of the feature, both of its streams by their weights. A latched stream has
     /// left the sum and counts as none.
     pub(crate) hours: Vec<f32>,

@@ -15,8 +15,11 @@ use driftline_sketch::{NumericProfile, NumericSummary};
 use crate::judge::{self, Fit, History, Judge, Setting, threshold};
 use crate::months::{FeatureMonth, Recorder};
 use crate::rng::{Poisson, Rng};
-use crate::scenario::{CALIBRATION_DAYS, DAY, FEATURES, MONTH, Path, REFERENCE_ROWS, Scenario};
+use crate::scenario::{CALIBRATION_DAYS, DAY, MONTH, Path, REFERENCE_ROWS, Scenario};
 use crate::traffic::{Counter, profile};
+
+/// How many feature-months of a pool are also judged without calibration.
+const UNCALIBRATED: u64 = 20;
 
 /// How long a feature-month is; the test takes less.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +71,7 @@ impl Life<'_> {
 
 /// One feature's month: a reference, fourteen days that calibrate, and the thirty days after them.
 ///
-/// The first hundred are also judged without calibration, for comparison.
+/// The first [`UNCALIBRATED`] are also judged without calibration, for comparison.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Simulation<'a> {
     pub(crate) scenario: Scenario,
@@ -85,7 +88,7 @@ impl Simulation<'_> {
         let profile = profile(path.reference(self.lengths.reference_rows, &mut rng));
         let rate = f64::from(self.scenario.rate);
         live(Life {
-            counter: Counter::new(self.poisson, &profile, rate, kind.is_bursty()),
+            counter: Counter::new(self.poisson, &profile, rate, kind.bursts()),
             pane: profile.empty_summary(),
             profile: &profile,
             rng,
@@ -111,7 +114,7 @@ impl Simulation<'_> {
         let setting = Setting::calibrated(life.calibrate(self.lengths.calibration_days), season);
         let calibration = setting.summary();
         let mut judge = Judge::new(setting);
-        let mut plain = (index < FEATURES as u64).then(|| {
+        let mut plain = (index < UNCALIBRATED).then(|| {
             let setting = Setting::plain(life.profile, Setting::UNCALIBRATED);
             (Judge::new(setting), 0_u32)
         });
@@ -121,11 +124,9 @@ impl Simulation<'_> {
             let (minute, pane) = life.next();
             let verdict = judge.step(minute, pane);
             recorder.minute(verdict.evidence);
-            if verdict.alarm {
-                alarms.push(day_minute as u32);
-            }
+            alarms.extend(verdict.alarm.map(|blame| (day_minute as u32, blame)));
             if let Some((plain, alarms)) = &mut plain {
-                *alarms += u32::from(plain.step(minute, pane).alarm);
+                *alarms += u32::from(plain.step(minute, pane).alarm.is_some());
             }
         }
         let (hours, loud) = recorder.finish();

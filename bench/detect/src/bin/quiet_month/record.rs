@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::classical::Flood;
-use crate::judge::threshold;
+use crate::judge::{Blame, threshold};
 use crate::months::{FeatureMonth, Month, clopper_pearson_lower, months};
 use crate::rng::Rng;
 use crate::scenario::{FEATURES, Scenario};
@@ -57,7 +57,9 @@ pub(crate) struct ScenarioResult {
     pub(crate) feature_peak: f64,
     /// Alarms a month of a hundred features, each on its own: what the pool's mean says.
     pub(crate) alarms_a_month: f64,
-    /// The same without calibration, from the first hundred feature-months.
+    /// The part of them that was about missing, invalid or out-of-range values.
+    pub(crate) quality_alarms_a_month: f64,
+    /// Alarms a month without calibration, from the first feature-months.
     pub(crate) alarms_a_month_uncalibrated: Option<f64>,
     pub(crate) calibration: CalibrationSummary,
     pub(crate) classical: Option<Flood>,
@@ -100,7 +102,16 @@ impl ScenarioResult {
         let within = |month: &&Month| f64::from(month.alarms) <= ALARMS_PER_MONTH;
         let months_within = months.iter().filter(within).count();
         let reached = |share: f64| pool.iter().filter(move |f| f.peak() >= share).count();
-        let alarms: usize = pool.iter().map(|feature| feature.alarms.len()).sum();
+        let alarms: Vec<Blame> = pool
+            .iter()
+            .flat_map(|feature| &feature.alarms)
+            .map(|(_, blame)| *blame)
+            .collect();
+        let quality = alarms
+            .iter()
+            .filter(|blame| **blame == Blame::Quality)
+            .count();
+        let a_month = |alarms: usize| (alarms * FEATURES) as f64 / pool.len() as f64;
         let plain: Vec<f64> = pool
             .iter()
             .filter_map(|feature| feature.uncalibrated)
@@ -126,7 +137,8 @@ impl ScenarioResult {
             features_above_share: reached(threshold / FEATURES as f64),
             feature_peak: pool.iter().map(FeatureMonth::peak).fold(0.0, f64::max) * FEATURES as f64
                 / threshold,
-            alarms_a_month: (alarms * FEATURES) as f64 / pool.len() as f64,
+            alarms_a_month: a_month(alarms.len()),
+            quality_alarms_a_month: a_month(quality),
             alarms_a_month_uncalibrated: (!plain.is_empty())
                 .then(|| plain.iter().sum::<f64>() * per_month),
             calibration: CalibrationSummary::new(pool),

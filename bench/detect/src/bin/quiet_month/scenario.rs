@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::rng::Rng;
-use crate::traffic::Law;
+use crate::traffic::{Bursts, Law};
 
 /// Minutes of a day.
 pub(crate) const DAY: usize = 1_440;
@@ -40,17 +40,23 @@ pub(crate) enum Kind {
     CycleBursts,
     /// A daily cycle of 0.1 to 0.3 standard deviations, the wander, and bursty users.
     StrongCycleBursts,
+    /// As [`Kind::CycleBursts`], but some users send many events.
+    HeavyBursts,
 }
 
 impl Kind {
-    pub(crate) fn is_bursty(self) -> bool {
-        matches!(self, Self::CycleBursts | Self::StrongCycleBursts)
+    pub(crate) fn bursts(self) -> Bursts {
+        match self {
+            Self::Iid | Self::Offset | Self::Cycle => Bursts::None,
+            Self::CycleBursts | Self::StrongCycleBursts => Bursts::Triples,
+            Self::HeavyBursts => Bursts::Geometric,
+        }
     }
 
     fn amplitude(self) -> Option<(f64, f64)> {
         match self {
             Self::Iid | Self::Offset => None,
-            Self::Cycle | Self::CycleBursts => Some((0.02, 0.08)),
+            Self::Cycle | Self::CycleBursts | Self::HeavyBursts => Some((0.02, 0.08)),
             Self::StrongCycleBursts => Some((0.1, 0.3)),
         }
     }
@@ -60,8 +66,9 @@ impl Kind {
             Self::Iid => "iid",
             Self::Offset => "harmless offset of 0.03 sd",
             Self::Cycle => "daily cycle of 0.02–0.08 sd, wander",
-            Self::CycleBursts => "the same, bursty users",
-            Self::StrongCycleBursts => "daily cycle of 0.1–0.3 sd, wander, bursty users",
+            Self::CycleBursts => "the same, each value three times",
+            Self::StrongCycleBursts => "daily cycle of 0.1–0.3 sd, wander, each value three times",
+            Self::HeavyBursts => "daily cycle of 0.02–0.08 sd, wander, each value 1, 2, 3, … times",
         }
     }
 }
@@ -82,7 +89,7 @@ impl fmt::Display for Scenario {
 }
 
 impl Scenario {
-    /// All fifteen: the kinds at 2, 200 and 2,000 events a minute.
+    /// All: the kinds at 2, 200 and 2,000 events a minute.
     pub(crate) fn all() -> Vec<Self> {
         let rates = [200, 2, 2_000];
         let at = |rate| {

@@ -6,7 +6,7 @@ use crate::classical::Window;
 use crate::judge::{Judge, Setting};
 use crate::rng::{Poisson, Rng};
 use crate::scenario::{DAY, REFERENCE_ROWS};
-use crate::traffic::{Counter, Law, profile};
+use crate::traffic::{Bursts, Counter, Law, profile};
 
 /// The shifts, and for each the delays that the issue sets as the bar: the median minutes of the same rule in the
 /// research's simulation, at tolerances 0, 0.05 and 0.1; `None` where it found less than half.
@@ -110,7 +110,7 @@ pub(crate) fn replicate(row: usize, index: usize, seed: u64, poisson: &Poisson) 
     let (shift, rate, _) = SHIFTS[row];
     let mut rng = Rng::new(seed ^ 0x5417, ((row as u64) << 32) | index as u64);
     let profile = profile((0..REFERENCE_ROWS).map(|_| rng.normal()).collect());
-    let mut counter = Counter::new(poisson, &profile, f64::from(rate), false);
+    let mut counter = Counter::new(poisson, &profile, f64::from(rate), Bursts::None);
     let mut judges = TOLERANCES.map(|tolerance| Judge::new(Setting::plain(&profile, tolerance)));
     let mut window = Window::new(&profile);
     let mut pane = profile.empty_summary();
@@ -118,14 +118,14 @@ pub(crate) fn replicate(row: usize, index: usize, seed: u64, poisson: &Poisson) 
     for minute in 0..DAY {
         counter.minute(&mut rng, Law::STANDARD, &mut pane);
         for (judge, early) in judges.iter_mut().zip(&mut result.early) {
-            *early |= judge.step(minute, &pane).alarm;
+            *early |= judge.step(minute, &pane).alarm.is_some();
         }
         window.slide(&pane);
     }
     for minute in 1..=patience(rate) {
         counter.minute(&mut rng, shift.law(minute), &mut pane);
         for (judge, delay) in judges.iter_mut().zip(&mut result.bank) {
-            if delay.is_none() && judge.step(DAY + minute, &pane).alarm {
+            if delay.is_none() && judge.step(DAY + minute, &pane).alarm.is_some() {
                 *delay = Some(minute);
             }
         }

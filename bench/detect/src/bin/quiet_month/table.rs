@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::classical::RULES;
 use crate::record::{Record, ScenarioResult};
+use crate::scenario::MONTH;
 use crate::shifts::{CLASSICAL, SHIFTS, ShiftResult, TOLERANCES};
 
 /// The tables as Markdown.
@@ -152,9 +153,10 @@ fn flood(out: &mut String, record: &Record) {
             Some(flood) => {
                 for (episodes, minutes) in flood.episodes.iter().zip(flood.minutes_in_alarm) {
                     let share = 100.0 * minutes as f64 / flood.minutes as f64;
+                    let a_month = *episodes as f64 * MONTH as f64 / flood.minutes as f64;
                     cells.push(match episodes {
                         0 if minutes == 0 => "0".to_owned(),
-                        _ => format!("{} ({share:.0} %)", thousands(*episodes)),
+                        _ => format!("{} ({share:.0} %)", thousands(a_month.round() as u64)),
                     });
                 }
             }

@@ -2,8 +2,8 @@
 //!
 //! Events come as a Poisson stream. Given its minute, a value is normal with that minute's mean; the counts of
 //! the bins are then independent Poisson numbers, which is how busy minutes are drawn without drawing each event.
-//! Where users are bursty, the users are the Poisson stream, and each sends a geometric number of events of the
-//! same value (two on average, which makes the counts' variance three times that of independent events).
+//! Where users are bursty, they are the Poisson stream, and each sends several events of the same value: three, or a
+//! geometric number with a mean of two. Both make the counts' variance three times that of independent events.
 
 use driftline_event::ColumnRole;
 use driftline_sketch::{
@@ -25,6 +25,27 @@ pub(crate) struct Law {
     pub(crate) scale: f64,
     /// The share of values that are the constant [`SPIKE_AT`] instead.
     pub(crate) spike: f64,
+}
+
+/// How many events of the same value a user sends at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bursts {
+    /// One: events are independent.
+    None,
+    /// Three.
+    Triples,
+    /// One, two, three, … with probabilities ½, ¼, ⅛, …
+    Geometric,
+}
+
+impl Bursts {
+    fn mean(self) -> f64 {
+        match self {
+            Self::None => 1.0,
+            Self::Triples => 3.0,
+            Self::Geometric => 2.0,
+        }
+    }
 }
 
 /// Where a spike is: inside of a bin, off the middle.
@@ -90,7 +111,7 @@ pub(crate) struct Counter<'a> {
     poisson: &'a Poisson,
     /// Users a minute, who are the events where nobody is bursty.
     users: f64,
-    bursty: bool,
+    bursts: Bursts,
     /// Upper bounds of the cells: the bins, the outer ones cut once more at the reference's extremes.
     bounds: Vec<f64>,
     bins: usize,
@@ -104,7 +125,7 @@ impl<'a> Counter<'a> {
         poisson: &'a Poisson,
         profile: &NumericProfile,
         rate: f64,
-        bursty: bool,
+        bursts: Bursts,
     ) -> Self {
         let cuts = profile.upper_bounds();
         let inner = &cuts[..cuts.len() - 1];
@@ -118,8 +139,8 @@ impl<'a> Counter<'a> {
         );
         Self {
             poisson,
-            users: if bursty { rate / 2.0 } else { rate },
-            bursty,
+            users: rate / bursts.mean(),
+            bursts,
             cells: vec![0; bounds.len()],
             bounds,
             bins: cuts.len(),
@@ -133,7 +154,7 @@ impl<'a> Counter<'a> {
     /// The moments are not counted, for no rule here reads them.
     pub(crate) fn minute(&mut self, rng: &mut Rng, law: Law, into: &mut NumericSummary) {
         let mut cells = std::mem::take(&mut self.cells);
-        let (poisson, users, bursty) = (self.poisson, self.users, self.bursty);
+        let (poisson, users, bursts) = (self.poisson, self.users, self.bursts);
         let row = self.row(law);
         cells.fill(0);
         if users >= BUSY {
@@ -147,10 +168,12 @@ impl<'a> Counter<'a> {
                 cells[cell.min(row.means.len() - 1)] += 1;
             }
         }
-        if bursty {
-            for cell in cells.iter_mut().filter(|cell| **cell > 0) {
-                *cell = rng.geometric_sum(*cell);
-            }
+        for users in cells.iter_mut().filter(|users| **users > 0) {
+            *users = match bursts {
+                Bursts::None => *users,
+                Bursts::Triples => 3 * *users,
+                Bursts::Geometric => rng.geometric_sum(*users),
+            };
         }
         let last = cells.len() - 1;
         into.counts.clear();
@@ -226,13 +249,13 @@ mod tests {
             scale: 1.1,
             spike: 0.05,
         };
-        for (rate, bursty, law) in [
-            (1_000.0, false, Law::at(0.1)),
-            (1_000.0, true, Law::at(-0.3)),
-            (20.0, false, shifted),
-            (20.0, true, Law::at(0.1)),
+        for (rate, bursts, law) in [
+            (1_000.0, Bursts::None, Law::at(0.1)),
+            (1_000.0, Bursts::Geometric, Law::at(-0.3)),
+            (20.0, Bursts::None, shifted),
+            (20.0, Bursts::Triples, Law::at(0.1)),
         ] {
-            let mut counter = Counter::new(&poisson, &reference, rate, bursty);
+            let mut counter = Counter::new(&poisson, &reference, rate, bursts);
             let (mut minute, mut sum) = (reference.empty_summary(), reference.empty_summary());
             let mut squares = 0.0;
             let minutes = (400_000.0 / rate) as usize;
@@ -245,7 +268,7 @@ mod tests {
                 }
             }
             let dispersion = squares / (minutes as f64 * rate);
-            let expected = if bursty { 3.0 } else { 1.0 };
+            let expected = if bursts == Bursts::None { 1.0 } else { 3.0 };
             assert!((dispersion / expected - 1.0).abs() < 0.3, "{dispersion}");
             let events: Vec<f64> = (0..400_000).map(|_| law.draw(&mut rng)).collect();
             let mut counted = reference.empty_summary();
