@@ -386,7 +386,7 @@ pub struct CompareArgs {
     /// The smallest change of a share that matters, as Cohen's h (0.1 is 45 % to 50 %, or 0 to 0.25 %)
     #[arg(long, default_value_t = 0.1, value_parser = not_negative, value_name = "H")]
     pub tolerance: f64,
-    /// Distances that mean drift by themselves, such as psi=0.2; never below the floor
+    /// Distances that matter whatever --tolerance says, such as psi=0.2; never below the floor
     #[arg(long = "threshold", value_delimiter = ',', value_name = "TEST=VALUE")]
     pub thresholds: Vec<String>,
     /// Exit with 1 when a column has drifted
@@ -401,6 +401,9 @@ pub struct CompareArgs {
     /// The order of the columns [default: evidence; json: file]
     #[arg(long, value_enum, value_name = "ORDER")]
     pub sort: Option<CompareSort>,
+    /// Say also what a peer would have said, by its own definitions; --fail-on drift then follows the peer
+    #[arg(long, value_enum, value_name = "PEER")]
+    pub compat: Option<ComparePeer>,
     /// A line for every column and test in the table
     #[arg(long)]
     pub detail: bool,
@@ -418,6 +421,26 @@ pub enum CompareFormat {
     Json,
     /// A self-contained page with pictures.
     Html,
+}
+
+/// A peer whose definitions are repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ComparePeer {
+    /// Evidently 0.7.21: its automatic choice of a test for each column, and half of the columns for the dataset.
+    Evidently,
+    /// NannyML 0.13.1: Jensen–Shannon distance over three standard deviations of the reference's ten chunks.
+    Nannyml,
+}
+
+impl ComparePeer {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Evidently => "Evidently",
+            Self::Nannyml => "NannyML",
+        }
+    }
 }
 
 /// The order of a comparison's columns.

@@ -388,3 +388,32 @@ fn infinities_are_values() {
     assert!(run.out.contains("x: no wasserstein: "), "{}", run.out);
     page::well_formed(&scratch.page());
 }
+
+#[test]
+fn a_peer_is_repeated_beside_the_verdict() {
+    let scratch = Scratch::with("peer", &rows(1, 600, false), &rows(2, 400, true));
+    let comparison = scratch.json(&["--compat", "evidently"]);
+    assert_eq!(comparison["compat"]["peer"], "Evidently");
+    assert_eq!(comparison["compat"]["columns"], 4);
+    let says = |name: &str| feature(&comparison, name)["compat"].clone();
+    assert_eq!(
+        (&says("moved")["test"], &says("kind")["test"]),
+        (&"ks".into(), &"chisquare".into())
+    );
+    assert_eq!(
+        (&says("moved")["drift"], &says("kind")["drift"]),
+        (&true.into(), &true.into())
+    );
+    let run = scratch.compare(&["--compat", "evidently", "--fail-on", "drift"]);
+    assert_eq!(run.code, 1, "half of the columns are enough: {}", run.out);
+    assert!(run.out.contains("Evidently would call "), "{}", run.out);
+
+    let comparison = scratch.json(&["--compat", "nannyml"]);
+    let moved = &feature(&comparison, "moved")["compat"];
+    assert_eq!(
+        (&moved["test"], &moved["drift"]),
+        (&"jensen_shannon".into(), &true.into())
+    );
+    assert!(moved["threshold"].as_f64() < moved["score"].as_f64());
+    page::well_formed(&scratch.page());
+}

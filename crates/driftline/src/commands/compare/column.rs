@@ -9,6 +9,7 @@ use driftline_stat::sample::{
     CategoricalPair, NumericPair, Test, TestError, TestResult, categorical, share,
 };
 
+use super::compat::Peer;
 use super::floor::{self, Floor};
 use super::judge::Verdict;
 use super::numbers::Numbers;
@@ -35,6 +36,8 @@ pub(super) struct Feature {
     pub(super) verdict: Verdict,
     /// The smallest p-value after Holm's correction.
     pub(super) adjusted_p: Option<f64>,
+    /// What the peer says that was asked.
+    pub(super) peer: Option<Peer>,
     /// Why the verdict is not `stable`.
     pub(super) reasons: Vec<&'static str>,
 }
@@ -147,6 +150,7 @@ pub(super) fn compare(reference: &TableColumn, current: &TableColumn, tests: &[T
         exclusive: Exclusive::default(),
         verdict: Verdict::Stable,
         adjusted_p: None,
+        peer: None,
         reasons: Vec::new(),
     };
     feature.missing = missing(feature.reference, feature.current);

@@ -10,10 +10,28 @@ use crate::exit::Failure;
 #[derive(Serialize)]
 struct Document<'a> {
     features: Vec<Column<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compat: Option<Dataset>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     only_in_reference: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     only_in_current: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Dataset {
+    peer: &'static str,
+    columns: usize,
+    drifted: usize,
+    drift: bool,
+}
+
+#[derive(Serialize)]
+struct Peer {
+    test: &'static str,
+    score: f64,
+    threshold: f64,
+    drift: bool,
 }
 
 #[derive(Serialize)]
@@ -26,6 +44,8 @@ struct Column<'a> {
     effect: f64,
     missing_effect: f64,
     adjusted_p_value: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compat: Option<Peer>,
     #[serde(skip_serializing_if = "Option::is_none")]
     categories: Option<Categories>,
     reference: Side,
@@ -71,6 +91,12 @@ struct Floor {
 /// When a value cannot be written, which would be a defect.
 pub(super) fn write(comparison: &Comparison) -> Result<String, Failure> {
     let document = Document {
+        compat: comparison.dataset.map(|d| Dataset {
+            peer: d.peer.name(),
+            columns: d.columns,
+            drifted: d.drifted,
+            drift: d.drift,
+        }),
         features: comparison.features.iter().map(column).collect(),
         only_in_reference: &comparison.files.only_in_reference,
         only_in_current: &comparison.files.only_in_current,
@@ -93,6 +119,12 @@ fn column(feature: &Feature) -> Column<'_> {
         effect: feature.effect,
         missing_effect: feature.missing.effect,
         adjusted_p_value: feature.adjusted_p,
+        compat: feature.peer.map(|p| Peer {
+            test: p.test,
+            score: p.score,
+            threshold: p.threshold,
+            drift: p.drift,
+        }),
         categories: any.then_some(Categories {
             new: exclusive.new,
             new_share: exclusive.new_share,

@@ -53,7 +53,7 @@ pub(super) struct Rule {
     pub(super) alpha: f64,
     /// The smallest change that matters, as Cohen's h.
     pub(super) tolerance: f64,
-    /// Distances from which on a test says drift by itself.
+    /// Distances that matter whatever the tolerance says.
     pub(super) thresholds: Vec<(Test, f64)>,
 }
 
@@ -97,7 +97,7 @@ pub(super) fn judge(features: &mut [Feature], rule: &Rule) {
         }
     }
     for (i, feature) in features.iter_mut().enumerate() {
-        let crossed = cross_thresholds(feature, &rule.thresholds);
+        let crossed = cross_thresholds(feature, &rule.thresholds, certain_shape[i]);
         conclude(
             feature,
             rule,
@@ -124,13 +124,14 @@ fn hypotheses(features: &[Feature]) -> Vec<(f64, usize, Evidence)> {
     found
 }
 
-fn cross_thresholds(feature: &mut Feature, thresholds: &[(Test, f64)]) -> bool {
+/// A threshold says what matters in place of the tolerance; that it is no chance, a p-value must say.
+fn cross_thresholds(feature: &mut Feature, thresholds: &[(Test, f64)], certain: bool) -> bool {
     let mut any = false;
     for outcome in &mut feature.results {
         let Some((_, threshold)) = thresholds.iter().find(|(test, _)| *test == outcome.test) else {
             continue;
         };
-        let crossed = outcome.statistic >= *threshold && !outcome.within_floor();
+        let crossed = certain && outcome.statistic >= *threshold && !outcome.within_floor();
         outcome.drift = Some(outcome.drift.unwrap_or(false) || crossed);
         any |= crossed;
     }

@@ -1,6 +1,7 @@
 //! `driftline compare`.
 
 mod column;
+mod compat;
 mod floor;
 mod json;
 mod judge;
@@ -30,6 +31,8 @@ struct Comparison {
     /// In the order to show them.
     features: Vec<Feature>,
     rule: Rule,
+    /// What a peer would have said, if one was asked.
+    dataset: Option<compat::Dataset>,
     /// Whether the tests were named on the command line.
     tests_named: bool,
 }
@@ -69,7 +72,13 @@ pub fn run(args: &CompareArgs) -> Result<Exit, Failure> {
     let files = Files::read(args)?;
     let mut features: Vec<Feature> = files
         .pairs(&args.columns)
-        .map(|(reference, current)| column::compare(reference, current, &tests))
+        .map(|(reference, current)| {
+            let mut feature = column::compare(reference, current, &tests);
+            feature.peer = args
+                .compat
+                .and_then(|peer| compat::judge(peer, reference, current));
+            feature
+        })
         .collect();
     if features.is_empty() {
         return Err(files.nothing_in_common());
@@ -81,14 +90,17 @@ pub fn run(args: &CompareArgs) -> Result<Exit, Failure> {
         CompareFormat::Table | CompareFormat::Html => CompareSort::Evidence,
     };
     sort(&mut features, args.sort.unwrap_or(default));
+    let peers: Vec<_> = features.iter().map(|f| f.peer).collect();
     let comparison = Comparison {
+        dataset: args.compat.map(|peer| compat::Dataset::new(peer, &peers)),
         files,
         features,
         rule,
         tests_named: !args.tests.is_empty(),
     };
     write(&comparison, args)?;
-    let drifted = comparison.with_verdict(Verdict::Drifted).next().is_some();
+    let ours = comparison.with_verdict(Verdict::Drifted).next().is_some();
+    let drifted = comparison.dataset.map_or(ours, |dataset| dataset.drift);
     Ok(if drifted && args.fail_on == Some(FailOn::Drift) {
         Exit::Drift
     } else {

@@ -25,7 +25,7 @@ const SHOWN: [Test; 2] = [Test::JensenShannon, Test::Psi];
 
 /// What the figures of the table mean.
 const NOTE: &str = "The bar is the share of the values that moved: the Kolmogorov–Smirnov distance of numbers, the \
-    total variation of categories. The mark on it is the floor: what chance alone seldom exceeds at these sizes. \
+    total variation of categories. The mark on it is the floor: what chance alone exceeds one time in twenty at these sizes. \
     Small figures under a distance are its floor too.";
 
 /// The page.
@@ -96,6 +96,9 @@ fn top(html: &mut Html, comparison: &Comparison, sentence: &str) {
         );
         card(html, false, "Current", &count(files.current.rows), "rows");
     });
+    if let Some(dataset) = comparison.dataset {
+        html.leaf("p", &[], &format!("{}.", dataset.sentence()));
+    }
     let sides = [
         (
             &files.only_in_reference,
@@ -332,12 +335,12 @@ fn methods(html: &mut Html, comparison: &Comparison) {
         short(rule.tolerance),
     ));
     html.leaf("p", &[], "Every distance between two samples is above zero even when nothing has drifted, the more \
-         so the smaller they are. The value to expect then, and one that chance alone seldom exceeds, the floor, \
+         so the smaller they are. The value to expect then, and one that chance alone exceeds one time in twenty, the floor, \
          stand beside it. What is within its floor is never called drift. Missing values are counted apart and \
          take no part in the other tests.");
     for (test, threshold) in &rule.thresholds {
         let text = format!(
-            "As asked, {test} of {} or more means drift too, above the floor.",
+            "As asked, {test} of {} or more is large enough too.",
             short(*threshold)
         );
         html.leaf("p", &[], &text);

@@ -34,7 +34,7 @@ const SHOWN_MAX: usize = 3;
 
 const LEGEND: [&str; 2] = [
     "effect: largest change of a share, as Cohen's h; p: smallest, corrected for all tests",
-    "floor: what chance alone seldom exceeds at these sizes; --detail shows every test",
+    "floor: what chance alone exceeds one time in twenty at these sizes; --detail shows every test",
 ];
 
 /// How much room there is, and what is shown.
@@ -159,6 +159,18 @@ fn overview(comparison: &Comparison, features: &[Feature], layout: Layout) -> St
         }),
         column("effect", true, 0, &|f| effect(f)),
     ];
+    if let Some(dataset) = comparison.dataset {
+        let says = |f: &Feature| match f.peer {
+            Some(p) => format!(
+                "{} {}{}",
+                p.test,
+                short(p.score),
+                if p.drift { " drift" } else { "" }
+            ),
+            None => "-".into(),
+        };
+        columns.push(column(dataset.peer.name(), false, 0, &says));
+    }
     let tests = shown_tests(comparison, features);
     for (i, &test) in tests.iter().enumerate() {
         let statistic = |f: &Feature| {
@@ -395,6 +407,9 @@ fn conclusion(text: &mut String, comparison: &Comparison, layout: Layout) {
         (true, true) => Verdict::Stable,
     };
     text.push_str(&format!("{}\n", layout.verdict(verdict, &line)));
+    if let Some(dataset) = comparison.dataset {
+        text.push_str(&format!("{}\n", dataset.sentence()));
+    }
     if !slight.is_empty() && !drifted.is_empty() {
         let tolerance = short(comparison.rule.tolerance);
         let names = listed(&slight, LISTED_MAX);

@@ -93,6 +93,14 @@ fn words(html: &mut Html, feature: &Feature, change: &str) {
             percent(reference.missing_share())
         ));
     }
+    if let Some(peer) = feature.peer {
+        let word = if peer.drift { "drift" } else { "no drift" };
+        let (score, threshold) = (short(peer.score), short(peer.threshold));
+        text.push_str(&format!(
+            " By {}, {score} at a threshold of {threshold}, the peer would say {word}.",
+            peer.test
+        ));
+    }
     if !text.is_empty() {
         html.leaf("p", &[], text.trim());
     }
