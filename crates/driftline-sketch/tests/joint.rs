@@ -197,7 +197,7 @@ fn categories_missing_values_and_ties_are_split_too() {
                 LeafValues::Interval { above, at_most } => {
                     let value = numbers[[0, 9, 1][c.column]];
                     at_most.is_none_or(|to| value <= to)
-                        && above.is_none_or(|from| !(value <= from))
+                        && above.is_none_or(|from| value.is_nan() || value > from)
                 }
                 LeafValues::Categories { cells, .. } => cells.contains(&(code as usize)),
             });
