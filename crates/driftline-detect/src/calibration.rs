@@ -68,6 +68,9 @@ use crate::bank::{Bank, BankOptions, BankState, Indicators, RateBounds, Tally};
 use history::{Cell, Usual};
 use wander::BlockDistance;
 
+/// From this width on, windows hold too few panes of each hour to tell bursts from a season.
+const LONG_PANE: Duration = Duration::from_secs(900);
+
 /// How a stream is calibrated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CalibrationOptions {
@@ -136,6 +139,9 @@ pub struct StreamFit {
 pub struct SeasonFit {
     /// The season.
     pub season: Season,
+    /// Pearson dispersion of the counts around this season, at least 1. Differs from that of the stream only where panes
+    /// are so long that a few of them span several slots.
+    pub dispersion: f64,
     /// How far shares harmlessly wander from what is usual, Cohen's h.
     pub band: f64,
     /// h0 on average over traffic: what is tolerated, with the reference's own error. Cohen's h.
@@ -260,8 +266,22 @@ impl Stream<'_> {
         }
     }
 
+    /// A season's slots are hours, so panes of a few minutes see the same one throughout a window.
+    fn dispersion_around(&self, season: Season, usual: &Usual<'_>) -> f64 {
+        if season == Season::None || self.options.pane < LONG_PANE {
+            return self.dispersion;
+        }
+        let slots = usual.slots();
+        let around = dispersion::around(self.panes, self.options.pane, |at| {
+            slots.get(usual.slot(at))
+        });
+        // Each day is a part of what it is compared with.
+        let days = self.days.len() as f64;
+        (around * days / (days - 1.0).max(1.0)).max(1.0)
+    }
+
     /// The squared number of standard deviations that noise moves the most deviant indicator, times the dispersion.
-    fn noise(&self) -> f64 {
+    fn noise(&self, dispersion: f64) -> f64 {
         let indicators = self.indicators.len() as f64;
         let independent = if indicators > 6.0 {
             indicators / 3.0
@@ -269,15 +289,17 @@ impl Stream<'_> {
             indicators
         };
         let z = wander::largest_of_normals(independent, self.options.quantile);
-        self.dispersion * z * z
+        dispersion * z * z
     }
 
     fn fit(&self, season: Season) -> SeasonFit {
         let (events, pane) = (self.options.block_events, self.options.pane);
-        let block = history::block(&self.cells, pane, self.dispersion, events);
         let usual = self.usual(season, &[]);
-        let distances = wander::distances(&self.cells, &usual, block, self.noise());
-        let suspect = self.suspect_days(&usual, &distances);
+        let dispersion = self.dispersion_around(season, &usual);
+        let block = history::block(&self.cells, pane, dispersion, events);
+        let noise = self.noise(dispersion);
+        let distances = wander::distances(&self.cells, &usual, block, noise);
+        let suspect = self.suspect_days(&usual, &distances, dispersion);
         let few = suspect.len() as f64 <= self.options.drop_share_max * self.days.len() as f64;
         let (dropped, suspect) = if few {
             (suspect, Vec::new())
@@ -288,7 +310,7 @@ impl Stream<'_> {
             (usual, distances)
         } else {
             let usual = self.usual(season, &dropped);
-            let distances = wander::distances(&self.cells, &usual, block, self.noise());
+            let distances = wander::distances(&self.cells, &usual, block, noise);
             (usual, distances)
         };
         let kept = distances.iter().filter(|d| !dropped.contains(&d.day));
@@ -297,8 +319,9 @@ impl Stream<'_> {
         let band = quantile(&kept, self.options.quantile);
         SeasonFit {
             season,
+            dispersion,
             band,
-            tolerance: self.tolerance(&usual, band),
+            tolerance: self.tolerance(&usual, band, dispersion),
             offset: self.offset(season, &dropped),
             block: Duration::from_micros(block.unsigned_abs()),
             baseline: usual.slots().to_vec(),
@@ -308,7 +331,12 @@ impl Stream<'_> {
     }
 
     /// Days whose own evidence is an alarm in the eyes of the others, ascending.
-    fn suspect_days(&self, usual: &Usual<'_>, distances: &[BlockDistance]) -> Vec<i64> {
+    fn suspect_days(
+        &self,
+        usual: &Usual<'_>,
+        distances: &[BlockDistance],
+        dispersion: f64,
+    ) -> Vec<i64> {
         let largest = |day: i64| {
             let own = distances.iter().filter(|d| d.day == day);
             own.map(|d| d.distance).fold(0.0, f64::max)
@@ -320,17 +348,17 @@ impl Stream<'_> {
             others.sort_unstable_by(f64::total_cmp);
             let band = self.options.drop_ratio * quantile(&others, 0.75);
             let band = band.max(self.options.bank.tolerance);
-            !others.is_empty() && distance > band && self.alarms_on(day, usual, band)
+            !others.is_empty() && distance > band && self.alarms_on(day, usual, band, dispersion)
         };
         let suspects = largest.iter().filter(|d| is_suspect(d));
         suspects.map(|(day, _)| *day).collect()
     }
 
     /// Whether the evidence of a day alone reaches the threshold with this band.
-    fn alarms_on(&self, day: i64, usual: &Usual<'_>, band: f64) -> bool {
+    fn alarms_on(&self, day: i64, usual: &Usual<'_>, band: f64, dispersion: f64) -> bool {
         let bank = BankOptions {
             band,
-            dispersion: self.dispersion,
+            dispersion,
             ..self.options.bank.clone()
         };
         let mut banks: Vec<Option<Bank>> = vec![None; usual.slots().len()];
@@ -351,9 +379,9 @@ impl Stream<'_> {
     }
 
     /// h0 of the slots, weighted by their traffic.
-    fn tolerance(&self, usual: &Usual<'_>, band: f64) -> f64 {
+    fn tolerance(&self, usual: &Usual<'_>, band: f64, dispersion: f64) -> f64 {
         let error = |slot: &Tally| {
-            let independent = history::events(slot) / self.dispersion;
+            let independent = history::events(slot) / dispersion;
             (self.options.bank.reference_sigmas / independent.sqrt()).min(std::f64::consts::PI)
         };
         let errors: Vec<f64> = usual.slots().iter().map(error).collect();

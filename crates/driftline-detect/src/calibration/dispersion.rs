@@ -6,7 +6,10 @@
 
 use std::time::Duration;
 
+use driftline_event::Timestamp;
+
 use super::history::HistoryPane;
+use crate::bank::Tally;
 
 /// Blocks that a window has at least.
 const BLOCKS_MIN: i64 = 6;
@@ -25,11 +28,22 @@ const CAP_QUANTILE: f64 = 0.95;
 /// that the largest of many is not the noisiest; and none counts beyond the value that it has in 95 % of the windows,
 /// so that a few wild hours do not blind the detector for good.
 pub fn dispersion(panes: &[HistoryPane], pane: Duration) -> f64 {
+    around(panes, pane, |_| None)
+}
+
+/// The same, around what is usual at an instant instead of an hour's average: for panes so long that a window holds several
+/// slots of a season. Nothing is usual where `usual` has none.
+pub(super) fn around<'a>(
+    panes: &[HistoryPane],
+    pane: Duration,
+    usual: impl Fn(Timestamp) -> Option<&'a Tally> + Copy,
+) -> f64 {
     let pane = i64::try_from(pane.as_micros()).unwrap_or(i64::MAX).max(1);
     let scale = |(block, window): (i64, i64)| {
         let block = block.max(pane).div_euclid(pane).saturating_mul(pane);
         let window = window.max(block.saturating_mul(BLOCKS_MIN));
-        around_trend(panes, block, window.div_euclid(block).saturating_mul(block))
+        let window = window.div_euclid(block).saturating_mul(block);
+        around_trend(panes, block, window, usual)
     };
     scale(SHORT).max(scale(LONG)).max(1.0)
 }
@@ -45,11 +59,35 @@ struct Sums {
     nt: f64,
     ntt: f64,
     xt: f64,
+    /// Hits that are usual, taken out of `x`, and their variance.
+    usual: f64,
+    scatter: f64,
+}
+
+/// One indicator in one block.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    x: f64,
+    n: f64,
+    usual: f64,
+    scatter: f64,
 }
 
 impl Sums {
-    fn add(&mut self, x: f64, n: f64, t: f64) {
+    fn add(
+        &mut self,
+        Count {
+            x,
+            n,
+            usual,
+            scatter,
+        }: Count,
+        t: f64,
+    ) {
         if n > 0.0 {
+            self.usual += usual;
+            self.scatter += scatter;
+            let x = x - usual;
             self.blocks += 1.0;
             self.x += x;
             self.n += n;
@@ -65,7 +103,11 @@ impl Sums {
     fn pearson(&self) -> Option<(f64, f64, f64)> {
         let freedom = self.blocks - 2.0;
         let share = self.x / self.n;
-        let scatter = share * (1.0 - share);
+        let scatter = if self.usual > 0.0 {
+            self.scatter / self.n
+        } else {
+            share * (1.0 - share)
+        };
         if freedom < 1.0 || scatter <= 0.0 {
             return None;
         }
@@ -111,17 +153,21 @@ impl Pooled {
     }
 }
 
-fn around_trend(panes: &[HistoryPane], block: i64, window: i64) -> f64 {
+fn around_trend<'a>(
+    panes: &[HistoryPane],
+    block: i64,
+    window: i64,
+    usual: impl Fn(Timestamp) -> Option<&'a Tally>,
+) -> f64 {
     let indicators = panes.iter().map(|p| p.tally.hits.len()).max().unwrap_or(0);
     let mut pooled = vec![Pooled::default(); indicators];
     let mut sums = vec![Sums::default(); indicators];
-    let mut counts = vec![(0.0, 0.0); indicators];
+    let mut counts = vec![Count::default(); indicators];
     let (mut at_block, mut at_window) = (i64::MIN, i64::MIN);
-    let close_block = |counts: &mut [(f64, f64)], sums: &mut [Sums], at: i64| {
+    let close_block = |counts: &mut [Count], sums: &mut [Sums], at: i64| {
         let t = at.rem_euclid(window.div_euclid(block)) as f64;
-        for ((x, n), sums) in counts.iter_mut().zip(sums) {
-            sums.add(*x, *n, t);
-            (*x, *n) = (0.0, 0.0);
+        for (count, sums) in counts.iter_mut().zip(sums) {
+            sums.add(std::mem::take(count), t);
         }
     };
     let close_window = |sums: &mut [Sums], pooled: &mut [Pooled]| {
@@ -143,10 +189,15 @@ fn around_trend(panes: &[HistoryPane], block: i64, window: i64) -> f64 {
             close_window(&mut sums, &mut pooled);
             at_window = in_window;
         }
-        let tally = pane.tally.hits.iter().zip(&pane.tally.trials);
-        for ((x, n), (hits, trials)) in counts.iter_mut().zip(tally) {
-            *x += hits;
-            *n += trials;
+        let usual = usual(pane.start);
+        for (i, count) in counts.iter_mut().enumerate() {
+            let (hits, trials) = pane.tally.of(i);
+            count.x += hits;
+            count.n += trials;
+            if let Some((y, m)) = usual.map(|usual| usual.of(i)).filter(|(_, m)| *m > 0.0) {
+                count.usual += trials * y / m;
+                count.scatter += trials * y / m * (1.0 - y / m);
+            }
         }
     }
     close_block(&mut counts, &mut sums, at_block);

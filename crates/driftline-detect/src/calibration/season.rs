@@ -11,7 +11,7 @@ const WORTH: f64 = 0.9;
 /// logarithm of the threshold and of the number of components.
 pub fn smallest_shift(stream: &StreamFit, fit: &SeasonFit, price: f64) -> f64 {
     let events = stream.events_per_day.max(1.0);
-    fit.tolerance + (2.0 * stream.dispersion * price / events).sqrt()
+    fit.tolerance + (2.0 * fit.dispersion * price / events).sqrt()
 }
 
 /// The season that a version's streams follow together: the one that sees the smallest shifts within a day, on average over

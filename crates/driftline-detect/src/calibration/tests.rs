@@ -266,3 +266,112 @@ fn nothing_gives_nothing() {
     );
     assert_eq!((fit.dispersion, fit.days, plain(&fit).band), (1.0, 0, 0.0));
 }
+
+#[test]
+fn long_panes_do_not_take_a_season_for_bursts() {
+    let scene = Scene {
+        mean: |minute| 1.5 * daily(minute),
+        minutes: 60,
+        events: 480,
+        ..Scene::default()
+    };
+    let fit = scene.fit();
+    let hourly = fit.season(Season::HourOfDay).unwrap();
+    assert!(
+        fit.dispersion > 5.0,
+        "a course of six hours is no line: {}",
+        fit.dispersion
+    );
+    assert!(
+        hourly.dispersion < 1.3 && hourly.band < 0.06,
+        "{}",
+        hourly.dispersion
+    );
+    assert_eq!(chosen(&fit), Season::HourOfDay);
+}
+
+#[test]
+fn a_change_takes_more_events_the_closer_it_is_to_the_tolerance() {
+    let shifts = BankOptions::default().shifts;
+    let events = |h| events_to_see(h, 0.07, 2.0, 23.0, &shifts);
+    assert_eq!(events(0.05), f64::INFINITY);
+    assert!(events(0.1) > 10.0 * events(0.3) && events(0.3) > events(1.0));
+    // 2ϕ·price/(h − h0)², where the mixture has the very shift.
+    assert!((events(0.32) / (2.0 * 2.0 * 23.0 / 0.0625) - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn months_of_a_quiet_history_are_quiet_and_a_band_too_narrow_is_blamed() {
+    let scene = Scene {
+        mean: |minute| 0.3 * daily(minute),
+        ..Scene::default()
+    };
+    let (panes, options) = (scene.panes(), scene.options());
+    let (indicators, reference) = Scene::indicators();
+    let fit = calibrate_stream(&panes, &indicators, Some(&reference), &options);
+    let mut days: Vec<i64> = panes.iter().map(|p| day_of(p.start)).collect();
+    days.dedup();
+    let threshold = 8_640.0;
+    let months = BootstrapOptions {
+        months: 20,
+        ..BootstrapOptions::default()
+    };
+    let outcome = |chosen: &SeasonFit| {
+        let mut trial = Bootstrap::new(&days, chosen.season, threshold, months);
+        let banks = chosen.banks(&indicators, chosen.dispersion, &options);
+        let bank = |pane: &HistoryPane| banks.get(chosen.season.slot(pane.start));
+        let lived = trial.live(&panes, bank, 0.5, &[]);
+        assert_eq!(lived.len(), 20 * 30 * 4);
+        trial.set(0, vec![0.0; lived.len()]);
+        trial.set(1, lived);
+        trial.outcome()
+    };
+    for chosen in &fit.seasons {
+        let outcome = outcome(chosen);
+        assert_eq!(
+            (outcome.alarms, outcome.quiet_months),
+            (0, 20),
+            "{outcome:?}"
+        );
+        assert!(outcome.at_most() < 0.16 && outcome.interval().0 == 0.0);
+    }
+    let narrow = SeasonFit {
+        band: 0.0,
+        ..plain(&fit).clone()
+    };
+    let outcome = outcome(&narrow);
+    assert!(outcome.alarms >= 20 && outcome.blamed == [1], "{outcome:?}");
+    assert!(outcome.interval().0 > 1.0 && outcome.per_month() <= outcome.at_most());
+}
+
+#[test]
+fn an_hour_of_the_week_is_only_replaced_by_its_like() {
+    let days: Vec<i64> = (0..28).collect();
+    let panes: Vec<HistoryPane> = days
+        .iter()
+        .map(|day| HistoryPane {
+            start: Timestamp::from_seconds(86_400 * day),
+            tally: Tally {
+                hits: vec![if day % 7 == 0 { 90.0 } else { 10.0 }],
+                trials: vec![100.0],
+            },
+        })
+        .collect();
+    let indicators = Indicators::rates(1);
+    let bank = Bank::new(
+        &indicators,
+        &Tally {
+            hits: vec![1_000.0],
+            trials: vec![10_000.0],
+        },
+        &BankOptions::default(),
+    );
+    let trial = Bootstrap::new(&days, Season::HourOfWeek, 1e4, BootstrapOptions::default());
+    for month in trial.live(&panes, |_| Some(&bank), 1.0, &[]).chunks(30 * 4) {
+        let loud = month.iter().filter(|evidence| **evidence >= 1e4).count();
+        assert!(
+            (4..=5).contains(&loud),
+            "a day of seven is loud, {loud} of 30 were"
+        );
+    }
+}

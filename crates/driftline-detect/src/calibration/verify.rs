@@ -73,7 +73,8 @@ impl Outcome {
 ///
 /// Streams are taken one after the other, and of each only the largest evidence in every interval is kept. The sum of
 /// these is at least the largest sum, so alarms are counted from above. A stream whose own evidence is an alarm starts from
-/// nothing afterwards, as if it had been latched and cleared. Intervals in alarm that follow each other are one alarm.
+/// nothing afterwards, as in the proof of the bank's guarantee, so that each time it comes so far is an alarm. Where only the
+/// sum is one, nothing starts again, and successive intervals are the same alarm.
 #[derive(Clone, Debug)]
 pub struct Bootstrap {
     options: BootstrapOptions,
@@ -194,8 +195,10 @@ impl Bootstrap {
             for (at, &sum) in sums.iter().enumerate() {
                 outcome.evidence_peak = outcome.evidence_peak.max(sum);
                 if sum >= self.threshold {
-                    outcome.alarms += u64::from(!alarming);
-                    outcome.blamed.extend(self.largest(month * per_month + at));
+                    let largest = self.largest(month * per_month + at);
+                    let alone = largest.is_some_and(|(_, evidence)| evidence >= self.threshold);
+                    outcome.alarms += u64::from(alone || !alarming);
+                    outcome.blamed.extend(largest.map(|(stream, _)| stream));
                 }
                 alarming = sum >= self.threshold;
             }
@@ -210,10 +213,11 @@ impl Bootstrap {
         outcome
     }
 
-    /// The stream with the most evidence.
-    fn largest(&self, at: usize) -> Option<usize> {
-        let evidence = |i: &usize| self.streams[*i].get(at).copied().unwrap_or(0.0);
-        (0..self.streams.len()).max_by(|a, b| evidence(a).total_cmp(&evidence(b)))
+    /// The stream with the most evidence, and how much that is.
+    fn largest(&self, at: usize) -> Option<(usize, f64)> {
+        let evidence = |lived: &Vec<f32>| f64::from(lived.get(at).copied().unwrap_or(0.0));
+        let all = self.streams.iter().map(evidence).enumerate();
+        all.max_by(|a, b| a.1.total_cmp(&b.1))
     }
 }
 

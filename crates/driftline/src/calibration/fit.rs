@@ -361,11 +361,8 @@ fn live(
     let [shapes, qualities] = history.panes(column, plan.profile, &streams, plan.step);
     let of = |found: &Found, panes: &[HistoryPane]| {
         let chosen = &found.chosen;
-        let banks: Vec<Bank> = chosen.banks(
-            &found.stream.indicators,
-            found.fit.dispersion,
-            &found.options,
-        );
+        let banks: Vec<Bank> =
+            chosen.banks(&found.stream.indicators, chosen.dispersion, &found.options);
         let bank = |pane: &HistoryPane| banks.get(chosen.season.slot(pane.start));
         trial.live(panes, bank, found.weight, &chosen.dropped)
     };

@@ -5,9 +5,11 @@
 
 mod base64;
 pub mod collect;
+mod entry;
 pub mod fit;
 pub mod report;
 pub mod streams;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -2,17 +2,15 @@
 
 use driftline_detect::bank::{arcsine, normal_shift, share};
 use driftline_detect::calibration::events_to_see;
-use driftline_event::{ColumnKind, ColumnRole, Season, Timestamp};
+use driftline_event::{ColumnKind, ColumnRole, Season};
+use driftline_sketch::ReferenceProfile;
 use serde::Serialize;
 
-use super::collect::History;
 use super::fit::{Found, SliceFound, VersionFound};
 use super::streams::Side;
-use super::{
-    AlarmsEntry, ColumnEntry, HistoryEntry, SegmentEntry, StreamEntry, VersionEntry, encode_slot,
-};
+use super::words::{clean, count, date, minute, percent, span};
+use super::{AlarmsEntry, HistoryEntry};
 use crate::terminal;
-use driftline_sketch::{ColumnSummary, ReferenceProfile};
 
 /// Shifts of a mean that a floor is given for, in standard deviations.
 const SHIFTS: [f64; 5] = [0.1, 0.25, 0.5, 1.0, 2.0];
@@ -165,44 +163,6 @@ impl VersionReport {
         }
     }
 
-    /// What goes into the file.
-    #[must_use]
-    pub fn entry(
-        &self,
-        profile: &ReferenceProfile,
-        histories: &std::collections::BTreeMap<Option<String>, History>,
-        found: &VersionFound,
-    ) -> VersionEntry {
-        let slots = |segment: &Option<String>| {
-            let (slice, history) = (found.slices.get(segment)?, histories.get(segment)?);
-            Some(slots(profile, history, slice, found.season))
-        };
-        let entry = |segment: &SegmentReport| {
-            let entry = SegmentEntry {
-                columns: columns_entry(&segment.columns),
-                slots: slots(&Some(segment.segment.clone())).unwrap_or_default(),
-            };
-            (segment.segment.clone(), entry)
-        };
-        let plain = self.season == Season::None;
-        VersionEntry {
-            model: self.model.clone(),
-            version: self.version.clone(),
-            reference: self.reference.clone(),
-            history: self.history.clone(),
-            short: self.short,
-            season: self.season,
-            alarms: self.alarms.clone(),
-            columns: columns_entry(&self.columns),
-            slots: if plain {
-                Vec::new()
-            } else {
-                slots(&None).unwrap_or_default()
-            },
-            segments: self.segments.iter().map(entry).collect(),
-        }
-    }
-
     /// The findings for people.
     #[must_use]
     pub fn text(&self) -> String {
@@ -280,6 +240,8 @@ impl VersionReport {
         if self.fewer_months {
             remarks.push("fewer months were made than asked for, to save time".to_owned());
         }
+        // The same remark about several columns is one remark.
+        let mut about: Vec<(String, Vec<String>)> = Vec::new();
         let all = self.columns.iter().map(|c| (None, c));
         let cut = self.segments.iter();
         let cut = cut.flat_map(|s| s.columns.iter().map(move |c| (Some(&s.segment), c)));
@@ -287,9 +249,17 @@ impl VersionReport {
             let place = segment.map_or_else(String::new, |s| format!(" [{}]", clean(s)));
             for (side, stream) in [("", &column.shape), (" (quality)", &column.quality)] {
                 let name = format!("{}{side}{place}", clean(&column.column));
-                remarks.extend(stream.remarks().into_iter().map(|r| format!("{name}: {r}")));
+                for remark in stream.remarks() {
+                    match about.iter_mut().find(|(known, _)| *known == remark) {
+                        Some((_, names)) => names.push(name.clone()),
+                        None => about.push((remark, vec![name.clone()])),
+                    }
+                }
             }
         }
+        let sentence =
+            |(remark, names): (String, Vec<String>)| format!("{}: {remark}", names.join(", "));
+        remarks.extend(about.into_iter().map(sentence));
         for segment in &self.segments_left_out {
             let name = clean(segment);
             remarks.push(format!(
@@ -301,6 +271,21 @@ impl VersionReport {
 }
 
 impl StreamReport {
+    /// A line of the table.
+    fn row(&self, name: String) -> Vec<String> {
+        let sees = self.sees.as_ref();
+        let dash = || "–".to_owned();
+        vec![
+            name,
+            format!("{:.2}×", self.dispersion),
+            format!("{:.3}", self.band),
+            format!("{:.3}", self.tolerance),
+            sees.map_or_else(|| "nothing".to_owned(), |f| f.change.clone()),
+            sees.map_or_else(dash, |f| format!("{} events", count(f.events))),
+            sees.map_or_else(dash, |f| span(f.seconds)),
+        ]
+    }
+
     fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         if !self.dropped.is_empty() {
@@ -326,7 +311,9 @@ impl StreamReport {
             ));
         }
         if self.band > WIDE {
-            remarks.push("wanders so far that only large shifts can be told from it".to_owned());
+            let remark =
+                "only large shifts can be told from its wander; a longer decision.step averages it";
+            remarks.push(remark.to_owned());
         }
         remarks
     }
@@ -335,7 +322,7 @@ impl StreamReport {
 fn stream(found: &Found, side: Side, kind: ColumnKind) -> StreamReport {
     let dates = |days: &[i64]| days.iter().map(|day| date(*day)).collect();
     StreamReport {
-        dispersion: found.fit.dispersion,
+        dispersion: found.chosen.dispersion,
         band: found.chosen.band,
         band_measured: found.measured,
         tolerance: found.chosen.tolerance,
@@ -351,7 +338,7 @@ fn floor(found: &Found, side: Side, kind: ColumnKind) -> Option<Floor> {
     let per_day = found.fit.events_per_day.max(1.0);
     let of = |shift: f64| {
         let h = normal_shift(shift);
-        let (tolerance, dispersion) = (found.chosen.tolerance, found.fit.dispersion);
+        let (tolerance, dispersion) = (found.chosen.tolerance, found.chosen.dispersion);
         let shifts = &found.options.bank.shifts;
         let bound = events_to_see(h, tolerance, dispersion, found.price(), shifts);
         let events = if side == Side::Shape {
@@ -385,150 +372,30 @@ fn floor(found: &Found, side: Side, kind: ColumnKind) -> Option<Floor> {
         .cloned()
 }
 
-fn columns_entry(columns: &[ColumnReport]) -> Vec<ColumnEntry> {
-    // Four decimals are a thousandth of what any decision rests on.
-    let round = |x: f64| (x * 1e4).ceil() / 1e4;
-    let stream = |stream: &StreamReport| StreamEntry {
-        dispersion: round(stream.dispersion),
-        band: round(stream.band),
-        dropped: stream.dropped.clone(),
-    };
-    let entry = |column: &ColumnReport| ColumnEntry {
-        column: column.column.clone(),
-        role: column.role,
-        shape: stream(&column.shape),
-        quality: stream(&column.quality),
-    };
-    columns.iter().map(entry).collect()
-}
-
-/// The counts of each slot, without the days that a column had drifted on.
-fn slots(
-    profile: &ReferenceProfile,
-    history: &History,
-    slice: &SliceFound,
-    season: Season,
-) -> Vec<Option<String>> {
-    let empty = || -> Vec<ColumnSummary> {
-        profile
-            .columns
-            .iter()
-            .map(|c| c.profile.empty_summary())
-            .collect()
-    };
-    let mut slots: Vec<Vec<ColumnSummary>> = vec![empty(); season.slots()];
-    for (column, sides) in slice.columns.iter().enumerate() {
-        for (at, summary) in history.summaries(column, profile) {
-            let day = driftline_detect::calibration::day_of(at);
-            if !sides
-                .iter()
-                .any(|found| found.chosen.dropped.contains(&day))
-            {
-                // A sum that leaves its range would say nothing: the slot then keeps what it has.
-                let _ = slots[season.slot(at)][column].merge(&summary);
-            }
-        }
-    }
-    let is_empty = |slot: &[ColumnSummary]| slot.iter().all(ColumnSummary::is_empty);
-    let text = |slot: Vec<ColumnSummary>| (!is_empty(&slot)).then(|| encode_slot(&slot, profile));
-    slots.into_iter().map(text).collect()
-}
-
 fn table(columns: &[ColumnReport]) -> String {
-    let header = [
-        "column",
-        "varies",
-        "band",
-        "tolerates",
-        "sees",
-        "after",
-        "",
-        "quality: varies",
-        "tolerates",
-        "sees",
-        "after",
-        "",
+    let sides: [(&str, fn(&ColumnReport) -> &StreamReport); 2] = [
+        ("distribution", |column| &column.shape),
+        ("data quality", |column| &column.quality),
     ];
-    let mut rows = vec![header.map(str::to_owned).to_vec()];
-    for column in columns {
-        let mut row = vec![clean(&column.column)];
-        if column.role == ColumnRole::Output {
-            row[0].push_str(" (output)");
-        }
-        for (side, stream) in [
-            (Side::Shape, &column.shape),
-            (Side::Quality, &column.quality),
-        ] {
-            row.push(format!("{:.2}×", stream.dispersion));
-            if side == Side::Shape {
-                row.push(format!("{:.3}", stream.band));
+    let tables = sides.map(|(title, stream)| {
+        let header = [
+            title,
+            "bursts",
+            "band",
+            "tolerates",
+            "sees",
+            "after about",
+            "that is",
+        ];
+        let mut rows = vec![header.map(str::to_owned).to_vec()];
+        for column in columns {
+            let mut name = clean(&column.column);
+            if column.role == ColumnRole::Output {
+                name.push_str(" (output)");
             }
-            row.push(format!("{:.3}", stream.tolerance));
-            let dash = || "–".to_owned();
-            let sees = stream.sees.as_ref();
-            row.push(sees.map_or_else(|| "nothing".to_owned(), |f| f.change.clone()));
-            row.push(sees.map_or_else(dash, |f| format!("{} events", count(f.events))));
-            row.push(sees.map_or_else(String::new, |f| span(f.seconds)));
+            rows.push(stream(column).row(name));
         }
-        rows.push(row);
-    }
-    terminal::table(&rows, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
-}
-
-/// Names come from data: a control character could rewrite the terminal.
-fn clean(text: &str) -> String {
-    let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    text.chars().map(printable).collect()
-}
-
-fn date(day: i64) -> String {
-    let at = Timestamp::from_seconds(day.saturating_mul(86_400)).to_string();
-    at.split('T').next().unwrap_or_default().to_owned()
-}
-
-fn minute(at: Timestamp) -> String {
-    let text = at.to_string();
-    match text.strip_suffix("T00:00:00Z") {
-        Some(date) => date.to_owned(),
-        None => text.chars().take(16).collect::<String>().replace('T', " "),
-    }
-}
-
-fn percent(share: f64) -> String {
-    let percent = 100.0 * share;
-    if percent < 9.95 {
-        format!("{percent:.1} %")
-    } else {
-        format!("{percent:.0} %")
-    }
-}
-
-/// A number of events to two digits, with spaces between thousands.
-fn count(events: f64) -> String {
-    let digits = events.max(1.0).log10().floor() as i32;
-    let unit = 10_f64.powi((digits - 1).max(0));
-    let exact = events.fract() == 0.0;
-    let whole = if exact {
-        events
-    } else {
-        (events / unit).round() * unit
-    };
-    let text = format!("{whole:.0}");
-    let mut spaced = String::new();
-    for (i, digit) in text.chars().enumerate() {
-        if i > 0 && (text.len() - i).is_multiple_of(3) {
-            spaced.push(',');
-        }
-        spaced.push(digit);
-    }
-    spaced
-}
-
-fn span(seconds: f64) -> String {
-    match seconds {
-        s if s < 90.0 => format!("{s:.0} s"),
-        s if s < 5_400.0 => format!("{:.0} min", s / 60.0),
-        s if s < 172_800.0 => format!("{:.0} h", s / 3_600.0),
-        s => format!("{:.0} days", s / 86_400.0),
-    }
+        terminal::table(&rows, &[1, 2, 3, 5, 6])
+    });
+    tables.join("\n")
 }
