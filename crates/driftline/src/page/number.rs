@@ -134,7 +134,7 @@ mod tests {
         let texts = |low, high, n| -> Vec<String> {
             ticks(low, high, n).into_iter().map(|t| t.1).collect()
         };
-        assert_eq!(texts(0.0, 10.0, 5), ["0", "2.5", "5.0", "7.5", "10.0"]);
+        assert_eq!(texts(0.0, 10.0, 5), ["0.0", "2.5", "5.0", "7.5", "10.0"]);
         assert_eq!(texts(5.0, 23.0, 5), ["5", "10", "15", "20"]);
         assert_eq!(texts(0.0, 1.0, 4), ["0.0", "0.5", "1.0"]);
         assert_eq!(texts(-1e9, 1e9, 3), ["-1.0e9", "0", "1.0e9"]);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{Scratch, feature, noise, rows};
 
 /// Checks that elements nest and close, that attributes are quoted, and that no `<`, `>` or stray `&` is text.
-pub fn well_formed(page: &str) {
+pub(crate) fn well_formed(page: &str) {
     let mut rest = page
         .strip_prefix("<!DOCTYPE html>")
         .expect("it has a document type");

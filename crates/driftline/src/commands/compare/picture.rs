@@ -218,9 +218,12 @@ mod tests {
     fn converted_units_keep_their_step() {
         let knots: Vec<f64> = (0..500).map(|i| f64::from(i % 40) * 1.150_78).collect();
         let shape = shape_of(&knots, &knots).expect("there is something to draw");
+        // The last bin may hold fewer steps.
         let (least, most) = shape
             .reference
             .iter()
+            .rev()
+            .skip(1)
             .fold((1.0_f64, 0.0_f64), |(a, b), s| (a.min(*s), b.max(*s)));
         assert!(most < least * 1.5, "a comb: {:?}", shape.reference);
     }
