@@ -6,7 +6,10 @@ use driftline_event::{
 };
 use xxhash_rust::xxh3::Xxh3;
 
+mod rules;
+
 use crate::{ThresholdRule, Transition};
+pub use rules::{ALL_COLUMNS, PValueSubject, QuorumSubject};
 
 /// What an alert from this statistic, on a column with this role, is about.
 pub const fn alert_kind(statistic: Statistic, role: ColumnRole) -> AlertKind {

@@ -31,7 +31,10 @@ mod p_value;
 mod quorum;
 mod rule;
 
-pub use alert::{BANK, BankSubject, Subject, alert_kind, fingerprint, incident};
+pub use alert::{
+    ALL_COLUMNS, BANK, BankSubject, PValueSubject, QuorumSubject, Subject, alert_kind, fingerprint,
+    incident,
+};
 pub use machine::{AlertMachine, Observation, Persistence, Phase, Reading, Transition};
 pub use p_value::{Multiplicity, PValueMachine, PValueRule, Tested, TestedColumn};
 pub use quorum::{Ballot, ColumnQuorum, Quorum, QuorumMachine};

@@ -1,8 +1,8 @@
 //! Rules and bank look at the columns of one closed window.
 
-use driftline_detect::{AlertMachine, Observation, Phase, Subject};
+use driftline_detect::{AlertMachine, Observation, PValueSubject, Phase, Subject, Tested};
 use driftline_event::{
-    Comparison, Decision, SampleSize, SeriesKey, SeriesState, Statistic, StatisticValue, Timestamp,
+    Comparison, Decision, SampleSize, SeriesKey, SeriesState, Statistic, StatisticValue,
     WindowReport, WindowSpan,
 };
 
@@ -11,35 +11,7 @@ use crate::evaluate::Description;
 use crate::ladder::Ladder;
 use crate::model::Model;
 use crate::output::Output;
-use crate::spec::ModelSpec;
-
-/// The alert machines of one series.
-#[derive(Clone, Debug)]
-pub(crate) struct RuleStates {
-    /// By column, window, rule.
-    machines: Vec<AlertMachine>,
-}
-
-impl RuleStates {
-    pub(crate) fn new(spec: &ModelSpec) -> Self {
-        let machines = spec.profile.columns.len() * spec.windows.len() * spec.rules.len();
-        Self {
-            machines: vec![AlertMachine::default(); machines],
-        }
-    }
-
-    /// Whether nothing would be lost with them at event time `at`.
-    pub(crate) fn is_idle(&self, at: Timestamp) -> bool {
-        self.machines.iter().all(|machine| machine.is_idle(at))
-    }
-
-    /// The machines of one column and window, by rule.
-    fn machines(&mut self, spec: &ModelSpec, column: usize, window: usize) -> &mut [AlertMachine] {
-        let per_column = spec.windows.len() * spec.rules.len();
-        let first = column * per_column + window * spec.rules.len();
-        &mut self.machines[first..first + spec.rules.len()]
-    }
-}
+use crate::rules::{Held, RuleStates};
 
 /// Where a window stands when it closes.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +48,8 @@ impl Judge<'_> {
         out: &mut Vec<Output>,
     ) {
         let spec = &self.model.spec;
+        let mut held = Held::new(spec);
+        let tested = rules.test(self, &described);
         for (column, description) in described.into_iter().enumerate() {
             let Description {
                 valid,
@@ -84,9 +58,17 @@ impl Judge<'_> {
                 mean,
                 standard_deviation,
             } = description;
-            let machines = rules.machines(spec, column, self.close.window);
             let mut alerts = Vec::new();
-            let evidence = self.step(column, machines, &statistics, valid, &mut alerts);
+            let machines = rules.machines(spec, column, self.close.window);
+            let looked = Looked {
+                column,
+                statistics: &statistics,
+                valid,
+            };
+            let mut evidence = self.step(&looked, machines, &mut held, &mut alerts);
+            let mut phases: Vec<Phase> = machines.iter().map(|m| m.phase()).collect();
+            self.p_values(&looked, &tested, &mut evidence, &mut held, &mut alerts);
+            phases.extend(rules.p_value_phases(spec, column, self.close.window));
             let decision = self.decision(column);
             statistics.extend(self.bank_statistics(column, decision.as_ref()));
             out.push(Output::Report(WindowReport {
@@ -98,7 +80,7 @@ impl Judge<'_> {
                     reference: references[column],
                     current: valid,
                 },
-                state: self.state(machines, &evidence, decision.as_ref()),
+                state: self.state(&phases, &evidence, decision.as_ref()),
                 statistics,
                 quality,
                 mean,
@@ -108,10 +90,11 @@ impl Judge<'_> {
             }));
             out.append(&mut alerts);
         }
+        rules.count(self, &held, out);
     }
 
     /// Whether rules may look at the window.
-    fn may_look(&self) -> bool {
+    pub(crate) fn may_look(&self) -> bool {
         let covered = self.close.covered || self.model.spec.allow_partial_windows;
         covered && self.close.is_in_force
     }
@@ -119,16 +102,20 @@ impl Judge<'_> {
     /// Steps the machine of every threshold rule that applies; returns what the rules saw.
     fn step(
         &self,
-        column: usize,
+        looked: &Looked<'_>,
         machines: &mut [AlertMachine],
-        statistics: &[StatisticValue],
-        valid: u64,
+        held: &mut Held,
         alerts: &mut Vec<Output>,
     ) -> Vec<Comparison> {
+        let &Looked {
+            column,
+            statistics,
+            valid,
+        } = looked;
         let (span, key) = (self.close.span, &self.keys[column]);
         let rules = &self.model.spec.rules;
         let mut evidence = Vec::with_capacity(rules.len());
-        for (rule, machine) in rules.iter().zip(machines) {
+        for ((i, rule), machine) in rules.iter().enumerate().zip(machines) {
             if !rule.applies_to(&span.name, &key.feature) {
                 continue;
             }
@@ -152,15 +139,60 @@ impl Judge<'_> {
                 };
                 alerts.push(Output::Alert(subject.event(transition)));
             }
+            let exceeded = rule.holds(value.value);
+            held.say(i, column, enough_data.then_some(exceeded));
             evidence.push(Comparison {
                 statistic: value.statistic,
                 value: value.value,
                 threshold: rule.threshold,
                 enough_data,
-                exceeded: rule.holds(value.value),
+                exceeded,
             });
         }
         evidence
+    }
+
+    /// Puts out what rules on p-values found about a column.
+    fn p_values(
+        &self,
+        looked: &Looked<'_>,
+        tested: &[Vec<Tested>],
+        evidence: &mut Vec<Comparison>,
+        held: &mut Held,
+        alerts: &mut Vec<Output>,
+    ) {
+        let spec = &self.model.spec;
+        for ((i, rule), tested) in spec.p_value_rules.iter().enumerate().zip(tested) {
+            let found = looked.statistics.iter().find(|s| s.statistic == rule.test);
+            let (Some(&value), Some(said)) = (found, tested.get(looked.column)) else {
+                continue;
+            };
+            held.say(spec.rules.len() + i, looked.column, said.rejected);
+            let (Some(level), Some(rejected), Some(p_value)) =
+                (said.level, said.rejected, value.p_value)
+            else {
+                continue;
+            };
+            if let Some(transition) = said.transition {
+                let subject = PValueSubject {
+                    series: &self.keys[looked.column],
+                    rule,
+                    window: self.close.span,
+                    reference: self.reference,
+                    value,
+                    level,
+                    n: looked.valid,
+                };
+                alerts.push(Output::Alert(subject.event(transition)));
+            }
+            evidence.push(Comparison {
+                statistic: value.statistic,
+                value: p_value,
+                threshold: level,
+                enough_data: true,
+                exceeded: rejected,
+            });
+        }
     }
 
     fn decision(&self, column: usize) -> Option<Decision> {
@@ -193,11 +225,11 @@ impl Judge<'_> {
     /// The state that a user sees, after rules and bank have stepped.
     fn state(
         &self,
-        machines: &[AlertMachine],
+        phases: &[Phase],
         evidence: &[Comparison],
         decision: Option<&Decision>,
     ) -> SeriesState {
-        let any = |phase| machines.iter().any(|m| m.phase() == phase);
+        let any = |phase| phases.contains(&phase);
         let says =
             |state| decision.is_some_and(|d| d.shape.state == state || d.quality.state == state);
         let is_full = self.close.covered || self.model.spec.allow_partial_windows;
@@ -226,8 +258,16 @@ impl Judge<'_> {
     }
 }
 
+/// What rules look at in one column.
+#[derive(Clone, Copy, Debug)]
+struct Looked<'a> {
+    column: usize,
+    statistics: &'a [StatisticValue],
+    valid: u64,
+}
+
 /// Ratios of all events rest on all events; everything else rests on the valid values.
-pub(crate) fn rests_on(statistic: Statistic, events: u64, valid: u64) -> u64 {
+fn rests_on(statistic: Statistic, events: u64, valid: u64) -> u64 {
     match statistic {
         Statistic::MissingRatio | Statistic::InvalidRatio => events,
         _ => valid,

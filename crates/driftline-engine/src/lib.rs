@@ -61,6 +61,7 @@ mod output;
 mod pane;
 mod panes;
 mod partial;
+mod rules;
 mod segments;
 mod series;
 mod source;

@@ -301,7 +301,7 @@ impl Observer {
             .collect();
         let mut flush = Flush::default();
         for (i, model) in self.models.iter_mut().enumerate() {
-            let partition = partials_partition(&model.spec.model, &model.spec.version, partitions);
+            let partition = partials_partition(&model.spec.model, partitions);
             model.flush(i as u32, &mut writers[partition as usize]);
             flush
                 .overflows
@@ -358,10 +358,10 @@ impl Observer {
     }
 }
 
-/// The partition of the partials topic to which the deltas of a model and version go.
-pub fn partials_partition(model: &str, version: &str, partitions: u32) -> u32 {
-    let key = [model.as_bytes(), version.as_bytes()].join(&0);
-    (xxh3_64(&key) % u64::from(partitions.max(1))) as u32
+/// The partition of the partials topic to which the deltas of a model go: those of all its versions, for one may be
+/// compared with another.
+pub fn partials_partition(model: &str, partitions: u32) -> u32 {
+    (xxh3_64(model.as_bytes()) % u64::from(partitions.max(1))) as u32
 }
 
 fn seal(writers: Vec<BatchWriter>, progress: &[Progress]) -> Vec<(u32, Vec<u8>)> {

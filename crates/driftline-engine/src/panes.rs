@@ -266,7 +266,7 @@ impl ModelPanes {
         let (open, end) = (&self.open, Timestamp::from_micros(end));
         self.series.retain(|segment, series| {
             segment.is_none()
-                || !series.is_forgettable(end)
+                || !series.is_forgettable(&model.spec, end)
                 || open.values().any(|pane| pane.contains_key(segment))
         });
     }

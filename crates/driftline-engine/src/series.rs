@@ -8,11 +8,13 @@ use crate::counting::span_micros;
 use crate::decision::{Cleared, Moved, QUALITY, SeriesBank, View};
 use crate::evaluate::{ColumnReference, Description};
 use crate::invariants::{Invariant, Violation};
-use crate::judge::{Close, Judge, RuleStates};
+use crate::judge::{Close, Judge};
 use crate::ladder::Ladder;
 use crate::model::{Asker, Model, Peer};
 use crate::output::Output;
 use crate::pane::PaneSummary;
+use crate::rules::RuleStates;
+use crate::spec::ModelSpec;
 use crate::trailing::Trailing;
 
 /// Running windows, the state of every rule, and the bank.
@@ -71,10 +73,10 @@ impl Series {
     }
 
     /// Whether nothing would be lost if the series were made anew when events come.
-    pub(crate) fn is_forgettable(&self, at: Timestamp) -> bool {
+    pub(crate) fn is_forgettable(&self, spec: &ModelSpec, at: Timestamp) -> bool {
         let end = at.as_micros();
         self.is_quiet()
-            && self.rules.is_idle(at)
+            && self.rules.is_idle(spec, at)
             && self.bank.as_ref().is_none_or(SeriesBank::is_idle)
             && self.trailing.as_ref().is_none_or(|t| t.is_empty(end))
     }

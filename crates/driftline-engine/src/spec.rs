@@ -5,12 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use driftline_detect::{RuleError, ThresholdRule};
+use driftline_detect::{ColumnQuorum, PValueRule, RuleError, ThresholdRule};
 use driftline_event::{Catalog, CatalogError, LayoutId};
 use driftline_sketch::ReferenceProfile;
 
 use crate::calibration::CalibrationProblem;
 use crate::decision::{self, DecisionSpec};
+use crate::rules::rule_named;
 
 /// A sliding window of event time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,10 @@ pub struct ModelSpec {
     pub windows: Vec<WindowSpec>,
     /// The rules that look at every closed window.
     pub rules: Vec<ThresholdRule>,
+    /// The rules on p-values that look at every closed window.
+    pub p_value_rules: Vec<PValueRule>,
+    /// The rules that look at how many columns another rule holds for.
+    pub quorum_rules: Vec<ColumnQuorum>,
     /// How far an event may be behind the newest ones of its source partition without being late.
     pub out_of_orderness: Duration,
     /// How long a pane stays open after the watermark has passed its end.
@@ -69,6 +74,8 @@ impl ModelSpec {
                 slide: minutes(5),
             }],
             rules: Vec::new(),
+            p_value_rules: Vec::new(),
+            quorum_rules: Vec::new(),
             out_of_orderness: minutes(1),
             allowed_lateness: Duration::ZERO,
             segments_max: 50,
@@ -106,25 +113,47 @@ impl ModelSpec {
                 problem(SpecReason::Size(window.name.clone()));
             }
         }
-        let mut names = BTreeSet::new();
-        for rule in &self.rules {
-            if !names.insert(&rule.name) {
-                problem(SpecReason::DuplicateRule(rule.name.clone()));
-            }
-            rule.problems()
-                .into_iter()
-                .for_each(|p| problem(SpecReason::Rule(p)));
-            for window in &rule.windows {
-                if !self.windows.iter().any(|w| w.name == *window) {
-                    problem(SpecReason::UnknownWindow(rule.name.clone(), window.clone()));
-                }
-            }
-        }
+        self.rule_problems().into_iter().for_each(&mut problem);
         if self.segments_max == 0 && !self.segments.is_empty() {
             problem(SpecReason::SegmentsMax);
         }
         if let Some(decision) = &self.decision {
             decision.problems(self).into_iter().for_each(problem);
+        }
+        problems
+    }
+
+    fn rule_problems(&self) -> Vec<SpecReason> {
+        let thresholds = self
+            .rules
+            .iter()
+            .map(|r| (&r.name, &r.windows, r.problems()));
+        let p_values = self
+            .p_value_rules
+            .iter()
+            .map(|r| (&r.name, &r.windows, r.problems()));
+        let quorums = self
+            .quorum_rules
+            .iter()
+            .map(|r| (&r.name, &r.windows, r.problems()));
+        let mut problems = Vec::new();
+        let mut names = BTreeSet::new();
+        for (name, windows, of_rule) in thresholds.chain(p_values).chain(quorums) {
+            if !names.insert(name) {
+                problems.push(SpecReason::DuplicateRule(name.clone()));
+            }
+            problems.extend(of_rule.into_iter().map(SpecReason::Rule));
+            for window in windows {
+                if !self.windows.iter().any(|w| w.name == *window) {
+                    problems.push(SpecReason::UnknownWindow(name.clone(), window.clone()));
+                }
+            }
+        }
+        for quorum in &self.quorum_rules {
+            if rule_named(self, &quorum.rule).is_none() {
+                let (of, rule) = (quorum.name.clone(), quorum.rule.clone());
+                problems.push(SpecReason::UnknownRule(of, rule));
+            }
         }
         problems
     }
@@ -168,6 +197,9 @@ pub enum SpecReason {
     /// A rule names a window that does not exist.
     #[error("rule `{0}`: there is no window `{1}`")]
     UnknownWindow(String, String),
+    /// A quorum counts a rule that does not exist.
+    #[error("rule `{0}`: there is no rule `{1}`")]
+    UnknownRule(String, String),
     /// Segments are asked for but none may exist.
     #[error("segments_max must be at least 1")]
     SegmentsMax,

@@ -194,7 +194,8 @@ pub struct WindowSpan {
     pub events: u64,
 }
 
-/// How a rule compares a statistic with its threshold, and what it found.
+/// How a rule compares a statistic with its threshold, and what it found. For a rule on p-values both numbers are
+/// p-values, and it holds at or below its threshold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// Which statistic.

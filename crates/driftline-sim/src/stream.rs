@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driftline_detect::ThresholdRule;
-use driftline_engine::{ModelSet, ModelSpec, WindowSpec};
+use driftline_engine::{Baseline, DecisionSpec, ModelSet, ModelSpec, WindowSpec};
 use driftline_event::{
     ColumnRole, DropReason, LayoutId, Row, SourcePartition, Statistic, Timestamp, Value,
 };
@@ -203,7 +203,21 @@ fn spec(i: u32, rng: &mut Rng) -> ModelSpec {
         out_of_orderness: Duration::from_secs(20),
         allowed_lateness: Duration::from_secs(if i == 0 { 0 } else { 30 }),
         allow_partial_windows: i == 2,
+        decision: Some(decision(i)),
         ..ModelSpec::new(Arc::new(reference(&name, rng)), &name, version)
+    }
+}
+
+/// A budget so large that short streams have alarms; every third model is compared with its own past.
+fn decision(i: u32) -> DecisionSpec {
+    let minutes = |n: u64| Duration::from_secs(60 * n);
+    let (size, lag) = (minutes(12), minutes(4));
+    DecisionSpec {
+        baseline: match i {
+            2 => Baseline::Trailing { size, lag },
+            _ => Baseline::Reference,
+        },
+        ..DecisionSpec::new(300.0, minutes(if i == 1 { 3 } else { 1 }))
     }
 }
 

@@ -193,6 +193,7 @@ fn agrees_with_the_oracle_to_the_last_count() {
 #[test]
 fn the_streams_hold_what_they_promise() {
     let (mut states, mut statuses, mut dropped) = (vec![], vec![], BTreeMap::new());
+    let (mut decided, mut of_bank) = (0, 0);
     for seed in 0..SEEDS {
         let run = run(
             &example(seed),
@@ -203,8 +204,14 @@ fn the_streams_hold_what_they_promise() {
         );
         for output in run.outputs.values().flatten() {
             match output {
-                Output::Report(report) => states.push(report.state),
-                Output::Alert(alert) => statuses.push(alert.status),
+                Output::Report(report) => {
+                    decided += u32::from(report.decision.is_some());
+                    states.push(report.state);
+                }
+                Output::Alert(alert) => {
+                    of_bank += u32::from(alert.incident.is_some());
+                    statuses.push(alert.status);
+                }
                 _ => {}
             }
         }
@@ -222,6 +229,7 @@ fn the_streams_hold_what_they_promise() {
     ] {
         assert!(states.contains(&state), "{state:?}");
     }
+    assert!(decided > 100 && of_bank > 5, "{decided} {of_bank}");
     assert!(statuses.contains(&AlertStatus::Firing) && statuses.contains(&AlertStatus::Resolved));
     for reason in [
         DropReason::Late,
