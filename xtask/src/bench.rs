@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 
 use crate::check::cargo;
+use crate::quiet_month::{self, QuietMonth};
 use crate::run::shown;
 use crate::servers::Cluster;
 use crate::streams::exported;
@@ -28,6 +29,8 @@ pub(crate) enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         options: Vec<String>,
     },
+    /// False alarms in months without drift, and delays of shifts, written to docs/quiet_month.md
+    QuietMonth(QuietMonth),
     /// False alarms, delays and misses on the public streams that Python packages ship, written to docs/detection.md
     Streams {
         /// Options of the benchmark; `--help` lists them
@@ -45,6 +48,7 @@ pub(crate) fn run(root: &Path, bench: &Bench) -> Result<()> {
             execute(command)
         }
         Bench::EndToEnd { options } => end_to_end(root, options),
+        Bench::QuietMonth(arguments) => quiet_month::run(root, arguments),
         Bench::Streams { options } => {
             let mut command = cargo(root, &["run", "--release", "--locked"]);
             command.args([

@@ -11,6 +11,7 @@ mod check;
 mod deploy;
 mod golden;
 mod kafka;
+mod quiet_month;
 mod run;
 mod servers;
 mod streams;

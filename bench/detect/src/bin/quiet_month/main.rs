@@ -94,8 +94,8 @@ struct Run {
     /// Where the pools are kept; delete or change it when the rule changes
     #[arg(long, default_value = "target/quiet_month")]
     directory: PathBuf,
-    /// Where the record goes
-    #[arg(long)]
+    /// Where the record goes; its path is printed
+    #[arg(long, default_value_os_t = default_record())]
     out: PathBuf,
 }
 
@@ -157,11 +157,8 @@ impl Run {
             }
             target = (2 * target).min(self.pool);
         }
-        eprintln!(
-            "{:>6} s  wrote {}",
-            started.elapsed().as_secs(),
-            self.out.display()
-        );
+        eprintln!("{:>6} s  done", started.elapsed().as_secs());
+        println!("{}", self.out.display());
         Ok(())
     }
 
@@ -313,6 +310,10 @@ fn cached<T: Serialize + DeserializeOwned>(path: &Path, make: impl FnOnce() -> T
     let value = make();
     fs::write(path, serde_json::to_vec(&value)?)?;
     Ok(value)
+}
+
+fn default_record() -> PathBuf {
+    Path::new("bench/runs/quiet_month").join(format!("{}.json", today()))
 }
 
 fn today() -> String {
