@@ -110,7 +110,7 @@ pub(crate) fn replicate(row: usize, index: usize, seed: u64, poisson: &Poisson) 
     let (shift, rate, _) = SHIFTS[row];
     let mut rng = Rng::new(seed ^ 0x5417, ((row as u64) << 32) | index as u64);
     let profile = profile((0..REFERENCE_ROWS).map(|_| rng.normal()).collect());
-    let mut counter = Counter::new(poisson, &profile, f64::from(rate), Bursts::None);
+    let mut counter = Counter::new(poisson, &profile, f64::from(rate), Bursts::None).regular();
     let mut judges = TOLERANCES.map(|tolerance| Judge::new(Setting::plain(&profile, tolerance)));
     let mut window = Window::new(&profile);
     let mut pane = profile.empty_summary();

@@ -112,6 +112,7 @@ pub(crate) struct Counter<'a> {
     /// Users a minute, who are the events where nobody is bursty.
     users: f64,
     bursts: Bursts,
+    regular: bool,
     /// Upper bounds of the cells: the bins, the outer ones cut once more at the reference's extremes.
     bounds: Vec<f64>,
     bins: usize,
@@ -141,11 +142,20 @@ impl<'a> Counter<'a> {
             poisson,
             users: rate / bursts.mean(),
             bursts,
+            regular: false,
             cells: vec![0; bounds.len()],
             bounds,
             bins: cuts.len(),
             rows: Vec::new(),
             odd: None,
+        }
+    }
+
+    /// Lets as many users come in every minute as come on average, a whole number.
+    pub(crate) fn regular(self) -> Self {
+        Self {
+            regular: true,
+            ..self
         }
     }
 
@@ -155,14 +165,20 @@ impl<'a> Counter<'a> {
     pub(crate) fn minute(&mut self, rng: &mut Rng, law: Law, into: &mut NumericSummary) {
         let mut cells = std::mem::take(&mut self.cells);
         let (poisson, users, bursts) = (self.poisson, self.users, self.bursts);
+        let regular = self.regular;
         let row = self.row(law);
         cells.fill(0);
-        if users >= BUSY {
+        if users >= BUSY && !regular {
             for (cell, mean) in cells.iter_mut().zip(&row.means) {
                 *cell = poisson.draw(rng, *mean);
             }
         } else {
-            for _ in 0..poisson.draw(rng, Mean::new(users)) {
+            let users = if regular {
+                users as u64
+            } else {
+                poisson.draw(rng, Mean::new(users))
+            };
+            for _ in 0..users {
                 let u = rng.unit();
                 let cell = row.cumulative.partition_point(|share| *share < u);
                 cells[cell.min(row.means.len() - 1)] += 1;
