@@ -84,7 +84,7 @@ impl Setting {
             // A stream that could not try the season follows none.
             let chosen = side.fit.season(season).or(side.fit.season(Season::None));
             let chosen = chosen.expect("the plain season is always tried");
-            let dispersion = side.fit.dispersion;
+            let dispersion = chosen.dispersion;
             Stream {
                 banks: chosen.banks(&side.indicators, dispersion, &side.options),
                 options: chosen.bank_options(dispersion, &side.options.bank),
