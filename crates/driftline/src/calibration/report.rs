@@ -373,7 +373,8 @@ fn floor(found: &Found, side: Side, kind: ColumnKind) -> Option<Floor> {
 }
 
 fn table(columns: &[ColumnReport]) -> String {
-    let sides: [(&str, fn(&ColumnReport) -> &StreamReport); 2] = [
+    type Side = fn(&ColumnReport) -> &StreamReport;
+    let sides: [(&str, Side); 2] = [
         ("distribution", |column| &column.shape),
         ("data quality", |column| &column.quality),
     ];

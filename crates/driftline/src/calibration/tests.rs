@@ -6,7 +6,7 @@ fn profile() -> ReferenceProfile {
     let mut builder = ReferenceBuilder::new("fares", "1", ProfileOptions::default());
     let km = (0..100).map(f64::from).collect();
     builder.numeric("km", ColumnRole::Feature, km).unwrap();
-    let zones = ["a", "b", "a", "c"].into_iter().map(Some);
+    let zones = ["a", "b", "a", "c"].into_iter().cycle().take(100).map(Some);
     builder
         .categorical("zone", ColumnRole::Feature, zones)
         .unwrap();
