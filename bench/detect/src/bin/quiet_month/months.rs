@@ -133,6 +133,9 @@ fn month(features: &[&FeatureMonth], threshold: f64) -> Month {
     for feature in features {
         result.alarms += feature.alarms.len() as u32;
     }
+    if result.alarms > 0 {
+        result.peak = 1.0;
+    }
     let mut above = false;
     for hour in 0..MONTH / HOUR {
         let mut sum: f64 = features.iter().map(|f| f64::from(f.hours[hour])).sum();

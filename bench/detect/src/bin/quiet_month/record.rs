@@ -53,8 +53,6 @@ pub(crate) struct ScenarioResult {
     pub(crate) features_alarmed: usize,
     /// Feature-months in which it reached the threshold's hundredth part; without one of these there is no alarm.
     pub(crate) features_above_share: usize,
-    /// The largest evidence of a feature-month, in hundredth parts of the threshold.
-    pub(crate) feature_peak: f64,
     /// Alarms a month of a hundred features, each on its own: what the pool's mean says.
     pub(crate) alarms_a_month: f64,
     /// The part of them that was about missing, invalid or out-of-range values.
@@ -101,7 +99,9 @@ impl ScenarioResult {
         }
         let within = |month: &&Month| f64::from(month.alarms) <= ALARMS_PER_MONTH;
         let months_within = months.iter().filter(within).count();
-        let reached = |share: f64| pool.iter().filter(move |f| f.peak() >= share).count();
+        let alarmed = |feature: &FeatureMonth| !feature.alarms.is_empty();
+        let share = threshold / FEATURES as f64;
+        let above_share = pool.iter().filter(|f| alarmed(f) || f.peak() >= share);
         let alarms: Vec<Blame> = pool
             .iter()
             .flat_map(|feature| &feature.alarms)
@@ -130,13 +130,8 @@ impl ScenarioResult {
                 months.iter().map(|month| month.peak).collect(),
                 [0.5, 0.99, 1.0],
             ),
-            features_alarmed: pool
-                .iter()
-                .filter(|feature| !feature.alarms.is_empty())
-                .count(),
-            features_above_share: reached(threshold / FEATURES as f64),
-            feature_peak: pool.iter().map(FeatureMonth::peak).fold(0.0, f64::max) * FEATURES as f64
-                / threshold,
+            features_alarmed: pool.iter().filter(|feature| alarmed(feature)).count(),
+            features_above_share: above_share.count(),
             alarms_a_month: a_month(alarms.len()),
             quality_alarms_a_month: a_month(quality),
             alarms_a_month_uncalibrated: (!plain.is_empty())

@@ -4,8 +4,11 @@ use std::fmt::Write as _;
 
 use crate::classical::RULES;
 use crate::record::{Record, ScenarioResult};
-use crate::scenario::MONTH;
+use crate::scenario::{DAY, MONTH};
 use crate::shifts::{CLASSICAL, SHIFTS, ShiftResult, TOLERANCES};
+
+/// The share of months that are to keep the budget; what does not reach it is printed bold.
+const SHARE_WANTED: f64 = 0.95;
 
 /// The tables as Markdown.
 pub(crate) fn markdown(record: &Record) -> String {
@@ -66,36 +69,44 @@ fn budget(out: &mut String, record: &Record) {
             "what the month is like",
             "events a minute",
             "months with at most N alarms",
-            "at least, 95 %",
-            "most alarms in a month",
-            "largest S of a month, thresholds: median",
-            "99 %",
+            "at least",
+            "most alarms",
+            "largest S / c: median of months",
             "maximum",
             "pool",
-            "features that reached c alone",
-            "that reached c/100",
-            "P(alarm in a month) at most, 95 %",
+            "of these, reached c alone",
+            "reached c/100",
+            "P(an alarm in a month) at most",
         ]),
     );
     for scenario in &record.scenarios {
         let most = scenario.months_by_alarms.keys().max().copied().unwrap_or(0);
         let within = format!("{} of {}", scenario.months_within, scenario.months);
+        let kept = scenario.months_within as f64 >= SHARE_WANTED * scenario.months as f64;
+        let [median, _, maximum] = scenario.peaks;
         let mut cells = name(scenario).to_vec();
         cells.extend([
-            within,
-            format!("{:.2} %", 100.0 * scenario.share_within_lower),
+            if kept {
+                within
+            } else {
+                format!("**{within}**")
+            },
+            percent(scenario.share_within_lower),
             most.to_string(),
-        ]);
-        cells.extend(scenario.peaks.map(significant));
-        cells.extend([
+            significant(median),
+            significant(maximum),
             scenario.pool.to_string(),
             scenario.features_alarmed.to_string(),
             scenario.features_above_share.to_string(),
-            format!("{:.2} %", 100.0 * scenario.alarm_probability_upper()),
+            percent(scenario.alarm_probability_upper()),
         ]);
         line(out, &cells);
     }
     out.push('\n');
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
 }
 
 fn calibration(out: &mut String, record: &Record) {
@@ -131,7 +142,16 @@ fn calibration(out: &mut String, record: &Record) {
 }
 
 fn flood(out: &mut String, record: &Record) {
-    let _ = writeln!(out, "### Alarms in one month of 100 features, by rule\n");
+    let floods = record
+        .scenarios
+        .iter()
+        .filter_map(|scenario| scenario.classical.as_ref());
+    let days = floods.map(|flood| flood.minutes / DAY).min().unwrap_or(0);
+    let _ = writeln!(
+        out,
+        "### Alarms a month of 100 features, by rule\n\nClassical rules: from {days} days, scaled. Bank: the pool's \
+         mean, in brackets those about out-of-range values.\n"
+    );
     let mut names = columns(&[
         "what the month is like",
         "events a minute",
@@ -142,7 +162,16 @@ fn flood(out: &mut String, record: &Record) {
     header(out, &names);
     for scenario in &record.scenarios {
         let mut cells = name(scenario).to_vec();
-        cells.push(format!("**{}**", significant(scenario.alarms_a_month)));
+        cells.push(match scenario.quality_alarms_a_month {
+            0.0 => significant(scenario.alarms_a_month),
+            quality => {
+                format!(
+                    "{} ({})",
+                    significant(scenario.alarms_a_month),
+                    significant(quality)
+                )
+            }
+        });
         cells.push(
             scenario
                 .alarms_a_month_uncalibrated

@@ -32,7 +32,7 @@ fn a_feature_month_is_the_same_again() {
     assert_eq!(once.hours, again.hours);
     assert_eq!(once.hours.len(), 48);
     assert!(once.hours.iter().all(|hour| *hour > 0.0));
-    assert_eq!(once.alarms, Vec::<u32>::new());
+    assert!(once.alarms.is_empty());
     assert!(once.uncalibrated.is_some());
 }
 
