@@ -178,6 +178,8 @@ pub struct BankSubject<'a> {
     pub effect: &'a Effect,
     /// The alarm that raised it, from [`incident`].
     pub incident: &'a str,
+    /// How bad it is.
+    pub severity: Severity,
 }
 
 impl BankSubject<'_> {
@@ -190,7 +192,7 @@ impl BankSubject<'_> {
             alert_id: format!("{fingerprint}-{}-{}", end.as_micros(), status.as_str()),
             fingerprint,
             status,
-            severity: Severity::Warning,
+            severity: self.severity,
             kind,
             series: self.series.clone(),
             rule: BANK.to_owned(),
@@ -384,6 +386,7 @@ mod tests {
             started_at: end,
             effect: &effect,
             incident: &incident,
+            severity: Severity::Warning,
         };
         let (fired, resolved) = (
             subject.event(AlertStatus::Firing),

@@ -10,14 +10,17 @@
 //! ```text
 //! h0 = max(tolerance, band) + z/√(m/ϕ)           θ0 = φ⁻¹(φ(q) ± h0)       θ1 = φ⁻¹(φ(q) ± (h0 + Δ))
 //! ℓ  = [x·ln(θ1/θ0) + (n − x)·ln((1 − θ1)/(1 − θ0))] / ϕ                    for Δ in BankOptions::shifts
-//! M  ← (M + w)·exp(ℓ)        in each component (indicator, direction, Δ); Σ w = 1 over the stream's components
+//! M  ← (M + g·w)·exp(ℓ)      in each component (indicator, direction, Δ); Σ w = 1 over the stream's components
+//! g  = min(1, c/10·n·E[−ℓ])   E for one trial at the reference's own share
 //! S  = Σₖ ωₖ·Mₖ              Mₖ the stream's sum of its components' M, Σ ωₖ = 1 over all streams of the model
 //! alarm when S ≥ c = T/N     T steps in a month of 30 days, N alarms allowed in it
 //! ```
 //!
 //! Where hits or misses of the reference are few, z/√(m/ϕ) is replaced by the exact limit of Clopper and Pearson at the
 //! same one-sided level, which is larger. A component whose θ1 is no share does not exist; the others share its weight.
-//! An indicator without trials in a step keeps its evidence and gets no w. Of a numeric column's weight the cuts
+//! An indicator without trials in a step keeps its evidence and gets no w. Between g = 1, the textbook's Shiryaev–Roberts,
+//! and less there is only a difference where a step teaches next to nothing, by few events, a large ϕ or long steps: there
+//! the starts alone would add up to c with nothing having happened. They now stay below about c/10. Of a numeric column's weight the cuts
 //! have 55 %, the central intervals 30 % and the adjacent ones 15 %.
 //!
 //! [`BankState::evidence`] is Mₖ, [`decide`] the alarm with its attribution, [`threshold`] is c, and [`Latch`] the life of
@@ -33,7 +36,8 @@
 //!    p may differ from event to event and react to the past. Downwards it is the same with misses. For a bounded
 //!    fractional hit z the ratio θᶻ(1 − θ)¹⁻ᶻ is convex in z, so its mean is at most that of a coin with the mean of z. With
 //!    ϕ > 1, E[X^(1/ϕ)] ≤ (E X)^(1/ϕ) ≤ 1 by Jensen.
-//! 2. *Hence E[Sₜ | past] ≤ Sₜ₋₁ + 1*: each component's mean grows by at most its w, and weighted sums need no independence.
+//! 2. *Hence E[Sₜ | past] ≤ Sₜ₋₁ + 1*: each component's mean grows by at most its w, as g ≤ 1 depends on no outcome, and
+//!    weighted sums need no independence.
 //! 3. *An alarm pays for itself.* Let A be the number of alarms so far. An alarm takes streams of at least c out of S. So
 //!    V = S + c·A − t never rises in mean: it is a supermartingale, V₀ = 0, and S ≥ 0 gives c·E[A] ≤ E[t] at every bounded
 //!    stopping time.

@@ -2,9 +2,10 @@
 
 use driftline_detect::bank::{
     Bank, BankOptions, BankState, Direction, INDICATORS_MAX, Indicator, Indicators, Latch,
-    LatchEvent, RateBounds, Tally, decide,
+    LatchEvent, RateBounds, Tally, decide, threshold,
 };
 use proptest::prelude::*;
+use std::time::Duration;
 
 /// splitmix64.
 struct Random(u64);
@@ -293,4 +294,40 @@ proptest! {
             prop_assert!(effect.lower <= effect.upper && effect.h.is_finite());
         }
     }
+}
+
+#[test]
+fn starts_alone_are_no_evidence_where_a_step_teaches_nothing() {
+    let indicators = Indicators::rates(1);
+    let reference = Tally {
+        hits: vec![10_000_000.0],
+        trials: vec![20_000_000.0],
+    };
+    let mut step = Tally {
+        hits: vec![200.0],
+        trials: vec![400.0],
+    };
+    // Days as steps, and counts that say as little as one event would.
+    let c = threshold(1.0, Duration::from_secs(86_400));
+    let quiet = |horizon: f64, step: &Tally| {
+        let options = BankOptions {
+            dispersion: 400.0,
+            horizon,
+            ..BankOptions::default()
+        };
+        let bank = Bank::new(&indicators, &reference, &options);
+        let mut state = BankState::new(&bank);
+        (0..365).for_each(|_| state.step(&bank, step));
+        state.evidence()
+    };
+    assert!(
+        quiet(f64::MAX, &step) > c,
+        "the textbook's alarms by itself"
+    );
+    assert!(quiet(c, &step) < c / 5.0, "{}", quiet(c, &step));
+    step.hits[0] = 300.0;
+    assert!(
+        quiet(c, &step) > c,
+        "a change from 50 % to 75 % is still seen"
+    );
 }

@@ -123,9 +123,12 @@ impl Judge<'_> {
             let Some(&value) = found else { continue };
             let n = rests_on(rule.statistic, span.events, valid);
             let enough_data = self.may_look() && n >= rule.min_events;
+            // What a statistic has without drift at this sample size is nothing, whatever the threshold.
+            let beyond_chance = value.floor.is_none_or(|floor| value.value > floor);
+            let counted = if beyond_chance { value.value } else { 0.0 };
             let observation = Observation {
                 at: span.end,
-                value: enough_data.then_some(value.value),
+                value: enough_data.then_some(counted),
                 n,
             };
             if let Some(transition) = machine.step(rule, observation) {
@@ -139,7 +142,7 @@ impl Judge<'_> {
                 };
                 alerts.push(Output::Alert(subject.event(transition)));
             }
-            let exceeded = rule.holds(value.value);
+            let exceeded = rule.holds(counted);
             held.say(i, column, enough_data.then_some(exceeded));
             evidence.push(Comparison {
                 statistic: value.statistic,

@@ -1,7 +1,9 @@
 //! The windows and alerts of one series: all columns of one segment of one model.
 
 use driftline_detect::{BANK, BankSubject};
-use driftline_event::{AlertEvent, AlertStatus, SeriesKey, Statistic, Timestamp, WindowSpan};
+use driftline_event::{
+    AlertEvent, AlertStatus, SeriesKey, Severity, Statistic, Timestamp, WindowSpan,
+};
 
 use crate::baseline::Origin;
 use crate::counting::span_micros;
@@ -218,6 +220,11 @@ impl Series {
             started_at: Timestamp::from_micros(told.started_at),
             effect: &moved.effect,
             incident: told.incident,
+            severity: model
+                .spec
+                .decision
+                .as_ref()
+                .map_or(Severity::Warning, |decision| decision.severity),
         }
         .event(told.status)
     }

@@ -50,11 +50,21 @@ pub struct SeriesSummary {
     pub missing_ratio_max: f64,
 }
 
+/// The alerts about one series.
+#[derive(Clone, Debug, Default)]
+struct Alerts {
+    /// When those began that fire now, by fingerprint.
+    firing: BTreeMap<String, Timestamp>,
+    first: Option<Timestamp>,
+    fired: u64,
+}
+
 /// The course of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     series: BTreeMap<(SeriesKey, String), SeriesSummary>,
-    firing: BTreeMap<(SeriesKey, String), BTreeMap<String, Timestamp>>,
+    /// By series and window; without a window those of the decision rule, which looks at none.
+    about: BTreeMap<(SeriesKey, Option<String>), Alerts>,
     alerts: u64,
 }
 
@@ -105,44 +115,49 @@ impl Summary {
     }
 
     fn alert(&mut self, alert: &AlertEvent) {
-        let key = (alert.series.clone(), alert.window.name.clone());
-        let firing = self.firing.entry(key.clone()).or_default();
+        let window = alert.incident.is_none().then(|| alert.window.name.clone());
+        let about = self
+            .about
+            .entry((alert.series.clone(), window))
+            .or_default();
+        let since = alert.onset.unwrap_or(alert.started_at);
         match alert.status {
             AlertStatus::Firing => {
-                firing.insert(alert.fingerprint.clone(), alert.started_at);
+                about.firing.insert(alert.fingerprint.clone(), since);
+                about.first = about.first.into_iter().chain([since]).min();
+                about.fired += 1;
                 self.alerts += 1;
             }
             AlertStatus::Resolved => {
-                firing.remove(&alert.fingerprint);
+                about.firing.remove(&alert.fingerprint);
             }
             AlertStatus::Pending => {}
-        }
-        let since = firing.values().min().copied();
-        if let Some(entry) = self.series.get_mut(&key) {
-            entry.drifted_since = since;
-            if alert.status == AlertStatus::Firing {
-                entry.alerts += 1;
-                let earlier = entry
-                    .first_drift
-                    .is_none_or(|first| alert.started_at < first);
-                entry.first_drift = if earlier {
-                    Some(alert.started_at)
-                } else {
-                    entry.first_drift
-                };
-            }
         }
     }
 
     /// Every series and window, those that drifted first, then by the size of the shift.
-    pub fn rows(&self) -> Vec<&SeriesSummary> {
-        let mut rows: Vec<&SeriesSummary> = self.series.values().collect();
+    pub fn rows(&self) -> Vec<SeriesSummary> {
+        let mut rows: Vec<SeriesSummary> = self.series.values().map(|row| self.row(row)).collect();
         let size = |row: &SeriesSummary| row.psi_peak.map_or(0.0, |peak| peak.value);
         rows.sort_by(|a, b| {
             let drifted = b.first_drift.is_some().cmp(&a.first_drift.is_some());
             drifted.then_with(|| size(b).total_cmp(&size(a)))
         });
         rows
+    }
+
+    /// A row with what alerts say about it: those of its window and those of no window.
+    fn row(&self, row: &SeriesSummary) -> SeriesSummary {
+        let mut row = row.clone();
+        for window in [Some(row.window.clone()), None] {
+            if let Some(alerts) = self.about.get(&(row.series.clone(), window)) {
+                let since = row.drifted_since.into_iter();
+                row.drifted_since = since.chain(alerts.firing.values().copied()).min();
+                row.first_drift = row.first_drift.into_iter().chain(alerts.first).min();
+                row.alerts += alerts.fired;
+            }
+        }
+        row
     }
 
     /// The same of one window size alone.

@@ -79,7 +79,11 @@ impl BankState {
                 // Slopes are positive upwards and negative downwards: either way the product comes out too small.
                 let (up, down) = (surplus - slack, surplus + slack);
                 let surplus = [up, down, up, down, up, down, up, down, up, down, up, down];
-                step_lanes(evidence, slope, drift, surplus, trials as f32, null.weight);
+                let start = Start {
+                    weight: null.weight,
+                    per_drift: bank.starting,
+                };
+                step_lanes(evidence, slope, drift, surplus, trials as f32, start);
             }
         }
         self.evidence = sum(&self.components);
@@ -128,7 +132,24 @@ fn sum(components: &[f32]) -> f64 {
     total * (1.0 - SUM_ROUNDING)
 }
 
-/// M ← (M + weight)·2^(surplus·slope + trials·drift), each lane a little too small.
+/// What components start with in a step.
+#[derive(Clone, Copy)]
+pub(super) struct Start {
+    pub(super) weight: f32,
+    /// [`Bank::starting`].
+    pub(super) per_drift: f32,
+}
+
+impl Start {
+    /// The part of the weight that a component starts with that expects to lose `expected` in this step.
+    #[inline(always)]
+    pub(super) fn of(self, expected: f32) -> f32 {
+        let share = expected * self.per_drift;
+        self.weight * if share < 1.0 { share } else { 1.0 }
+    }
+}
+
+/// M ← (M + start)·2^(surplus·slope + trials·drift), each lane a little too small.
 #[inline(always)]
 fn step_lanes(
     evidence: &mut [f32; LANES],
@@ -136,17 +157,17 @@ fn step_lanes(
     drifts: &[f32; LANES],
     surplus: [f32; LANES],
     trials: f32,
-    weight: f32,
+    start: Start,
 ) {
     // Four at a time is what every x86-64 does at once.
-    for start in (0..LANES).step_by(4) {
-        let exponents: [f32; 4] = std::array::from_fn(|i| {
-            surplus[start + i] * slopes[start + i] + trials * drifts[start + i]
-        });
+    for first in (0..LANES).step_by(4) {
+        let expected: [f32; 4] = std::array::from_fn(|i| trials * drifts[first + i]);
+        let exponents: [f32; 4] =
+            std::array::from_fn(|i| surplus[first + i] * slopes[first + i] + expected[i]);
         let factors = exp2_below_each(exponents);
         for i in 0..4 {
-            let grown = (evidence[start + i] + weight) * factors[i];
-            evidence[start + i] = if grown < EVIDENCE_MAX {
+            let grown = (evidence[first + i] + start.of(expected[i])) * factors[i];
+            evidence[first + i] = if grown < EVIDENCE_MAX {
                 grown
             } else {
                 EVIDENCE_MAX

@@ -20,6 +20,11 @@ const RETURN_SHARE: f64 = 0.25;
 /// The logarithm of a component that has no alternative: its evidence is zero after any step.
 const NEVER: f32 = -1e30;
 
+/// The part of the horizon that starts alone may fill, while shares are exactly those of the reference.
+const IDLE_SHARE: f64 = 0.1;
+/// As good as no horizon, and a number in a snapshot.
+const HORIZON_MAX: f64 = 1e30;
+
 /// What a [`Bank`] tolerates and what it looks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BankOptions {
@@ -34,10 +39,13 @@ pub struct BankOptions {
     pub reference_sigmas: f64,
     /// The alternatives' distances beyond the tolerance, as Cohen's h.
     pub shifts: [f64; SHIFTS],
+    /// The threshold c of the whole model, in steps: how long evidence has to grow to an alarm from the starts alone. A
+    /// component that learns so little in a step that its starts would fill a tenth of that is started with less.
+    pub horizon: f64,
 }
 
 impl Default for BankOptions {
-    /// What holds without a calibration: a tolerance of 0.1, no band, independent events, four sigmas.
+    /// What holds without a calibration: a tolerance of 0.1, no band, independent events, four sigmas; no horizon.
     fn default() -> Self {
         Self {
             tolerance: 0.1,
@@ -45,6 +53,7 @@ impl Default for BankOptions {
             dispersion: 1.0,
             reference_sigmas: 4.0,
             shifts: [0.03, 0.06, 0.12, 0.25, 0.5, 1.0],
+            horizon: HORIZON_MAX,
         }
     }
 }
@@ -194,6 +203,8 @@ pub struct Bank {
     pub(super) slopes: Vec<f32>,
     pub(super) drifts: Vec<f32>,
     pub(super) live: usize,
+    /// What a component's drift in a step is multiplied by for the part of its weight that it starts with, at most one.
+    pub(super) starting: f32,
     pub(super) dispersion: f64,
     pub(super) shifts: [f64; SHIFTS],
 }
@@ -240,6 +251,7 @@ impl Bank {
             slopes: vec![0.0; components],
             drifts: vec![NEVER; components],
             live: 0,
+            starting: -(IDLE_SHARE * LN_2 * options.horizon.clamp(0.0, HORIZON_MAX)) as f32,
             dispersion: options.dispersion(),
             shifts: options.shifts,
         };

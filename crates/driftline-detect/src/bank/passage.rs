@@ -1,6 +1,6 @@
 //! What a stretch of steps does to evidence, whatever evidence it finds.
 
-use super::evidence::{EVIDENCE_MAX, exp2_below};
+use super::evidence::{EVIDENCE_MAX, Start, exp2_below};
 use super::null::{LANES, valid};
 use super::{Bank, Tally};
 
@@ -53,10 +53,15 @@ impl Passage {
                 continue;
             };
             let (surplus, trials) = ((hits - trials * null.rate) as f32, trials as f32);
+            let start = Start {
+                weight: null.weight,
+                per_drift: bank.starting,
+            };
             for lane in 0..LANES {
-                let factor = exp2_below(surplus * slopes[lane] + trials * drifts[lane]);
+                let expected = trials * drifts[lane];
+                let factor = exp2_below(surplus * slopes[lane] + expected);
                 growth[lane] = normal(capped(growth[lane] * factor));
-                gain[lane] = capped((gain[lane] + null.weight) * factor);
+                gain[lane] = capped((gain[lane] + start.of(expected)) * factor);
                 high[lane] = larger(high[lane], growth[lane]);
                 top[lane] = larger(top[lane], gain[lane]);
             }

@@ -1,6 +1,8 @@
 //! The two streams of a column: what they count, and how their indicators read.
 
-use driftline_detect::bank::{Bank, BankOptions, Indicator, Indicators, RateBounds, Tally};
+use driftline_detect::bank::{
+    Bank, BankOptions, Indicator, Indicators, RateBounds, Tally, threshold,
+};
 use driftline_sketch::{
     CategoricalProfile, ColumnProfile, ColumnSummary, NumericProfile, ReferenceProfile,
 };
@@ -170,9 +172,7 @@ impl ColumnStreams {
                 let words = self.rates.get(rate).map_or("unknown", |rate| rate.words());
                 words.to_owned()
             }
-            (Indicator::Below { bin }, ColumnProfile::Numeric(p)) => {
-                format!("{name} ≤ {}", decimal(upper(p, bin)))
-            }
+            (Indicator::Below { bin }, ColumnProfile::Numeric(p)) => between(name, p, 0, bin),
             (Indicator::Between { first, last }, ColumnProfile::Numeric(p)) => {
                 between(name, p, first, last)
             }
@@ -225,6 +225,7 @@ pub(crate) fn options(
         band: stream.band,
         dispersion: stream.dispersion,
         reference_sigmas: REFERENCE_SIGMAS,
+        horizon: threshold(spec.alarms_per_month, spec.step),
         ..BankOptions::default()
     };
     [
@@ -239,19 +240,30 @@ fn upper(profile: &NumericProfile, bin: usize) -> f64 {
     bound.filter(|b| b.is_finite()).unwrap_or(profile.maximum())
 }
 
+/// The first number that is above a bin's bound, if the bound stands just below a value with a bin of its own.
+fn atom_above(profile: &NumericProfile, bin: usize) -> Option<f64> {
+    let bounds = profile.upper_bounds();
+    let next = bounds.get(bin)?.next_up() + 0.0;
+    (bounds.get(bin + 1) == Some(&next)).then_some(next)
+}
+
 fn between(name: &str, profile: &NumericProfile, first: usize, last: usize) -> String {
     let high = upper(profile, last);
     let is_last = last + 1 >= profile.bins();
-    let low = match first.checked_sub(1) {
-        Some(before) => upper(profile, before),
-        None => return format!("{name} ≤ {}", decimal(high)),
+    let at_most = match atom_above(profile, last).filter(|_| !is_last) {
+        Some(atom) => format!("< {}", decimal(atom)),
+        None => format!("≤ {}", decimal(high)),
     };
-    if is_last {
-        format!("{name} > {}", decimal(low))
-    } else if low.next_up() >= high {
-        format!("{name} = {}", decimal(high))
-    } else {
-        format!("{} < {name} ≤ {}", decimal(low), decimal(high))
+    let Some(before) = first.checked_sub(1) else {
+        return format!("{name} {at_most}");
+    };
+    let (low, atom) = (upper(profile, before), atom_above(profile, before));
+    match atom {
+        Some(atom) if atom == high => format!("{name} = {}", decimal(atom)),
+        Some(atom) if is_last => format!("{name} ≥ {}", decimal(atom)),
+        None if is_last => format!("{name} > {}", decimal(low)),
+        Some(atom) => format!("{} ≤ {name} {at_most}", decimal(atom)),
+        None => format!("{} < {name} {at_most}", decimal(low)),
     }
 }
 

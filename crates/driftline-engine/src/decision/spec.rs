@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use driftline_event::Severity;
+
 use crate::calibration::Calibration;
 use crate::spec::{ModelSpec, SpecReason, is_multiple};
 
@@ -44,6 +46,8 @@ pub struct DecisionSpec {
     pub quality_tolerance: f64,
     /// The evidence for being back within tolerance at which a fired alert is resolved; above 1.
     pub clear_evidence: f64,
+    /// How bad an alarm is.
+    pub severity: Severity,
     /// What the current data is compared with.
     pub baseline: Baseline,
     /// What a replay of history found out about dispersion, wander and cycles.
@@ -67,6 +71,7 @@ impl DecisionSpec {
             tolerance: Self::TOLERANCE,
             quality_tolerance: Self::TOLERANCE_CALIBRATED,
             clear_evidence: Self::CLEAR_EVIDENCE,
+            severity: Severity::Warning,
             baseline: Baseline::Reference,
             calibration: None,
         }

@@ -218,6 +218,7 @@ fn fit_slice(plan: &Plan<'_>, is_segment: bool, history: &History) -> Vec<[Fitte
                 pane: plan.step,
                 bank: BankOptions {
                     tolerance: plan.tolerances[side],
+                    horizon: plan.threshold,
                     ..BankOptions::default()
                 },
                 threshold: plan.threshold / weight.max(1e-12),

@@ -236,7 +236,7 @@ struct SummaryFile<'a> {
     counts: &'a Counts,
     alerts: u64,
     violations: &'a [String],
-    series: Vec<&'a SeriesSummary>,
+    series: Vec<SeriesSummary>,
 }
 
 impl Files {

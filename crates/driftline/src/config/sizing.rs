@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use driftline_engine::bank_bytes;
 use driftline_event::ColumnKind;
 use driftline_sketch::ReferenceProfile;
 
@@ -53,6 +54,10 @@ pub fn predict(config: &Config, references: &References) -> Vec<ModelSize> {
             for version in loaded {
                 series += columns_series(&version.profile) * model.windows.len() as u64;
                 bytes += summary_bytes(&version.profile) * panes_kept(model);
+                if model.decision.is_some() {
+                    let banks = version.profile.columns.iter();
+                    bytes += banks.map(|c| bank_bytes(&c.profile) as u64).sum::<u64>();
+                }
             }
             let segments_max = per_field * model.segments.len() as u64;
             ModelSize {

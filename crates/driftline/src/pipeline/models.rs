@@ -56,6 +56,8 @@ pub fn spec(
         pane: model.pane,
         windows: windows.collect(),
         rules: model.rules.clone(),
+        p_value_rules: model.p_value_rules.clone(),
+        quorum_rules: model.quorums.clone(),
         decision: model
             .decision
             .as_ref()
@@ -84,6 +86,7 @@ fn decide(
         tolerance: decision.tolerance.unwrap_or(spec.tolerance),
         quality_tolerance: decision.quality_tolerance,
         clear_evidence: decision.clear_evidence,
+        severity: decision.severity,
         baseline: match &version.compare_with {
             CompareWith::Reference => Baseline::Reference,
             CompareWith::Trailing { size, lag } => Baseline::Trailing {

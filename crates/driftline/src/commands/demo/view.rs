@@ -175,15 +175,27 @@ fn alert_line(alert: &AlertEvent) -> String {
         AlertStatus::Firing => style("ALERT   ").yellow().bold(),
         _ => style("resolved").green(),
     };
+    let (at, since) = (
+        alert.evaluated_at.to_string(),
+        alert.onset.unwrap_or(alert.started_at).to_string(),
+    );
     let evidence = &alert.statistic;
-    let (at, since) = (alert.evaluated_at.to_string(), alert.started_at.to_string());
+    let what = match &alert.effect {
+        Some(effect) => format!(
+            "{} in {:.1} % of events, was {:.1} %",
+            effect.indicator,
+            100.0 * effect.current,
+            100.0 * effect.reference,
+        ),
+        None => format!(
+            "{} {:.3}, threshold {}",
+            evidence.name, evidence.value, evidence.threshold
+        ),
+    };
     format!(
-        "{mark} {}  {}: {} {:.3}, threshold {}, since {}",
+        "{mark} {}  {}: {what}, since {}",
         at.get(..10).unwrap_or(""),
         alert.series.feature,
-        evidence.name,
-        evidence.value,
-        evidence.threshold,
         since.get(..10).unwrap_or(""),
     )
 }
