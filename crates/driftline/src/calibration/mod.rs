@@ -165,6 +165,28 @@ impl CalibrationFile {
             )),
         }
     }
+
+    /// The calibration of a version, if it can be used with this reference.
+    ///
+    /// # Errors
+    /// A sentence that says why it cannot.
+    pub fn calibration(
+        &self,
+        model: &str,
+        version: &str,
+        profile: &ReferenceProfile,
+    ) -> Result<Calibration, String> {
+        let entry = self
+            .versions
+            .iter()
+            .find(|e| e.model == model && e.version == version)
+            .ok_or_else(|| format!("it has no version `{version}` of model `{model}`"))?;
+        let calibration = entry.to_calibration(profile)?;
+        calibration
+            .check(profile)
+            .map_err(|problem| format!("{problem}; `driftline calibrate` makes it anew"))?;
+        Ok(calibration)
+    }
 }
 
 /// Reads the calibration of a version from the file at `path`.
@@ -186,21 +208,9 @@ pub fn read(
     }
     let text =
         std::fs::read_to_string(path).map_err(|e| named(format!("it cannot be read: {e}")))?;
-    let file = CalibrationFile::from_yaml(&text).map_err(named)?;
-    let entry = file
-        .versions
-        .iter()
-        .find(|e| e.model == model && e.version == version);
-    let Some(entry) = entry else {
-        return Err(named(format!(
-            "it has no version `{version}` of model `{model}`"
-        )));
-    };
-    let calibration = entry.to_calibration(profile).map_err(named)?;
-    calibration
-        .check(profile)
-        .map_err(|problem| named(format!("{problem}; `driftline calibrate` makes it anew")))?;
-    Ok(calibration)
+    CalibrationFile::from_yaml(&text)
+        .and_then(|file| file.calibration(model, version, profile))
+        .map_err(named)
 }
 
 impl VersionEntry {

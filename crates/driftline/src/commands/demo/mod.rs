@@ -24,6 +24,7 @@ use self::traffic::{Sent, TrafficOptions};
 use self::view::View;
 use super::reference;
 use super::run::Interrupt;
+use crate::calibration::CalibrationFile;
 use crate::cli::{DemoArgs, FailOn, KindOptions, OutputFormat};
 use crate::config::{self, Config};
 use crate::data::FLIGHTS_PREDICTIONS;
@@ -49,6 +50,8 @@ const FEATURES: [&str; 11] = [
     "dest",
 ];
 const CONFIG: &str = include_str!("demo.yaml");
+/// What `driftline calibrate` makes of the training months with [`CONFIG`].
+const CALIBRATION: &str = include_str!("calibration.yaml");
 /// The window whose states the view and the summary show.
 const WINDOW: &str = "28d";
 /// Days of event time a second: the eleven months take about a minute.
@@ -106,7 +109,16 @@ fn models() -> Result<(Config, ModelSet), Failure> {
     };
     let table = Table::read(&input, &filter)?;
     let profile = reference::profile(&table, MODEL, VERSION, ProfileOptions::default())?;
-    let spec = models::spec(&config, model, &model.versions[0], Arc::new(profile), None);
+    let calibration = CalibrationFile::from_yaml(CALIBRATION)
+        .and_then(|file| file.calibration(MODEL, VERSION, &profile))
+        .map_err(|problem| Failure::internal(format_args!("the demo's calibration: {problem}")))?;
+    let spec = models::spec(
+        &config,
+        model,
+        &model.versions[0],
+        Arc::new(profile),
+        Some(Arc::new(calibration)),
+    );
     let set = ModelSet::new(vec![spec]).map_err(|e| Failure::internal(e.to_string()))?;
     Ok((config, set))
 }
@@ -179,7 +191,7 @@ impl Demo {
             pipeline,
             outputs,
             summary: Summary::default(),
-            view: View::new(WINDOW, config.models[0].rules[0].threshold),
+            view: View::new(WINDOW),
             sent: Arc::default(),
             stop: Arc::default(),
             traffic: None,
@@ -340,7 +352,7 @@ impl Demo {
         });
         terminal::print(&format!(
             "\n{counted} of {sent} predictions counted, {labels} labels, {} alerts{first}.\n\
-             Windows of {WINDOW}, compared with January and February.\n",
+             Windows of {WINDOW}, compared with January and February; alarms on a budget of one false one a month.\n",
             self.summary.alerts()
         ))
     }

@@ -37,13 +37,12 @@ pub(super) struct View {
     lines: usize,
     due: Instant,
     window: &'static str,
-    threshold: f64,
     alerts: Vec<AlertEvent>,
 }
 
 impl View {
     /// A view of the windows named `window`.
-    pub(super) fn new(window: &'static str, threshold: f64) -> Self {
+    pub(super) fn new(window: &'static str) -> Self {
         let term = Term::stderr();
         let style = match (tracing::enabled!(tracing::Level::ERROR), term.is_term()) {
             (false, _) => Style::Silent,
@@ -56,7 +55,6 @@ impl View {
             lines: 0,
             due: Instant::now(),
             window,
-            threshold,
             alerts: Vec::new(),
         }
     }
@@ -136,7 +134,7 @@ impl View {
                 text,
                 "{:<12} {}  PSI {:>6.3}  {}",
                 report.series.feature,
-                bar(psi, self.threshold),
+                bar(psi, report.state),
                 psi,
                 badge(report.state)
             );
@@ -151,10 +149,10 @@ impl View {
     }
 }
 
-fn bar(psi: f64, threshold: f64) -> console::StyledObject<String> {
+fn bar(psi: f64, state: SeriesState) -> console::StyledObject<String> {
     let filled = ((psi / BAR_FULL).clamp(0.0, 1.0) * BAR_WIDTH as f64).round() as usize;
     let text = format!("{}{}", "█".repeat(filled), "·".repeat(BAR_WIDTH - filled));
-    if psi >= threshold {
+    if state == SeriesState::Drifted {
         style(text).yellow()
     } else {
         style(text).blue()
