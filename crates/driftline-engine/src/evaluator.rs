@@ -49,11 +49,10 @@ pub struct Evaluator {
 impl Evaluator {
     /// An evaluator that may get deltas of any of these models.
     pub fn new(models: &ModelSet, options: EvaluatorOptions) -> Self {
-        let mut panes: Vec<ModelPanes> = models
-            .specs()
-            .iter()
-            .map(|spec| ModelPanes::new(spec.clone()))
-            .collect();
+        let mut panes: Vec<ModelPanes> = Vec::with_capacity(models.specs().len());
+        for spec in models.specs() {
+            panes.push(ModelPanes::new(spec.clone(), &panes));
+        }
         let peer = |panes: &ModelPanes| {
             let (id, _) = models.find(&panes.spec().model, panes.peer_version()?)?;
             Some(id.index())

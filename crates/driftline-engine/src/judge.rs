@@ -6,9 +6,8 @@ use driftline_event::{
     WindowReport, WindowSpan,
 };
 
-use crate::decision::{QUALITY, SeriesBank, View};
+use crate::decision::{QUALITY, SeriesBank};
 use crate::evaluate::Description;
-use crate::ladder::Ladder;
 use crate::model::Model;
 use crate::output::Output;
 use crate::rules::{Held, RuleStates};
@@ -34,8 +33,8 @@ pub(crate) struct Judge<'a> {
     /// What reports call the baseline.
     pub(crate) reference: &'a str,
     pub(crate) bank: Option<&'a SeriesBank>,
-    pub(crate) view: Option<View<'a>>,
-    pub(crate) ladder: &'a Ladder,
+    /// What the bank says at this instant, by column; empty if there is none.
+    pub(crate) decisions: &'a [Option<Decision>],
 }
 
 impl Judge<'_> {
@@ -69,7 +68,7 @@ impl Judge<'_> {
             let mut phases: Vec<Phase> = machines.iter().map(|m| m.phase()).collect();
             self.p_values(&looked, &tested, &mut evidence, &mut held, &mut alerts);
             phases.extend(rules.p_value_phases(spec, column, self.close.window));
-            let decision = self.decision(column);
+            let decision = self.decisions.get(column).cloned().flatten();
             statistics.extend(self.bank_statistics(column, decision.as_ref()));
             out.push(Output::Report(WindowReport {
                 series: self.keys[column].clone(),
@@ -196,12 +195,6 @@ impl Judge<'_> {
                 exceeded: rejected,
             });
         }
-    }
-
-    fn decision(&self, column: usize) -> Option<Decision> {
-        let end = self.close.span.end.as_micros();
-        self.bank?
-            .decision(column, end, self.ladder, self.view.as_ref()?)
     }
 
     /// The evidence of the streams that have taken in anything.

@@ -1,13 +1,13 @@
 //! What all series of one model version share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use driftline_event::Season;
 use driftline_sketch::ColumnSummary;
 
 use crate::baseline::{Source, short};
 use crate::calibration::SliceCalibration;
-use crate::decision::{Baseline, Budget};
+use crate::decision::{Banks, Baseline, Budget, DecisionSpec};
 use crate::evaluate::ColumnReference;
 use crate::series::Series;
 use crate::spec::ModelSpec;
@@ -22,6 +22,8 @@ pub(crate) struct Model {
     /// The same, prepared for describing windows.
     pub(crate) references: Vec<ColumnReference>,
     pub(crate) budget: Option<Budget>,
+    /// The banks of the model's own reference, once a series has needed them; shared by versions that have the same.
+    pub(crate) own_banks: Arc<OnceLock<Banks>>,
     /// The window that covers most.
     longest: usize,
 }
@@ -53,9 +55,30 @@ impl Model {
                 .map(|c| ColumnReference::new(&c.profile))
                 .collect(),
             budget: spec.decision.as_ref().map(|d| Budget::new(&spec, d)),
+            own_banks: Arc::default(),
             longest: longest.unwrap_or(0),
             spec,
         }
+    }
+
+    /// Shares the banks of the reference with another model that has the same ones.
+    pub(crate) fn share_banks<'a>(&mut self, mut others: impl Iterator<Item = &'a Self>) {
+        if let Some(other) = others.find(|other| self.has_banks_of(other)) {
+            self.own_banks = Arc::clone(&other.own_banks);
+        }
+    }
+
+    /// Whether the banks of the reference would be equal.
+    fn has_banks_of(&self, other: &Self) -> bool {
+        let (Some(this), Some(that)) = (&self.spec.decision, &other.spec.decision) else {
+            return false;
+        };
+        let columns = |d: &DecisionSpec| d.calibration.as_ref().map(|c| c.all.columns.clone());
+        self.spec.profile.id() == other.spec.profile.id()
+            && this.tolerance == that.tolerance
+            && this.quality_tolerance == that.quality_tolerance
+            && (this.alarms_per_month, this.step) == (that.alarms_per_month, that.step)
+            && columns(this) == columns(that)
     }
 
     fn baseline(&self) -> &Baseline {

@@ -46,7 +46,12 @@ pub(crate) struct ModelPanes {
 }
 
 impl ModelPanes {
-    pub(crate) fn new(spec: Arc<ModelSpec>) -> Self {
+    /// `before` are the panes of models that this one may share what is the same with.
+    pub(crate) fn new(spec: Arc<ModelSpec>, before: &[Self]) -> Self {
+        let mut model = Model::new(spec);
+        let others = before.iter().map(|panes| &*panes.model);
+        model.share_banks(others);
+        let spec = &model.spec;
         Self {
             width: span_micros(spec.pane),
             hold: spec.out_of_orderness.saturating_add(spec.allowed_lateness),
@@ -54,7 +59,7 @@ impl ModelPanes {
             closed_until: i64::MIN,
             first_pane: None,
             series: BTreeMap::new(),
-            model: Arc::new(Model::new(spec)),
+            model: Arc::new(model),
         }
     }
 

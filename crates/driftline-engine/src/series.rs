@@ -2,7 +2,7 @@
 
 use driftline_detect::{BANK, BankSubject};
 use driftline_event::{
-    AlertEvent, AlertStatus, SeriesKey, Severity, Statistic, Timestamp, WindowSpan,
+    AlertEvent, AlertStatus, Decision, SeriesKey, Severity, Statistic, Timestamp, WindowSpan,
 };
 
 use crate::baseline::Origin;
@@ -229,6 +229,16 @@ impl Series {
         .event(told.status)
     }
 
+    /// What the bank says about every column now.
+    fn decisions(&self, closing: Closing<'_>) -> Vec<Option<Decision>> {
+        let (Some(bank), Some(view)) = (&self.bank, self.view(closing)) else {
+            return Vec::new();
+        };
+        let columns = 0..self.keys.len();
+        let of = |column| bank.decision(column, closing.end, &self.ladder, &view);
+        columns.map(of).collect()
+    }
+
     /// Reports every window that closes here.
     ///
     /// A window without events is reported once, as stale, and then no more until events come.
@@ -239,6 +249,8 @@ impl Series {
         out: &mut Vec<Output>,
     ) {
         let Closing { model, end, .. } = closing;
+        // The same for all windows that close here.
+        let mut decisions: Option<Vec<_>> = None;
         for (window, window_spec) in model.spec.windows.iter().enumerate() {
             let Some(sum) = self.ladder.closing(window, end) else {
                 continue;
@@ -247,6 +259,7 @@ impl Series {
             if sum.rows == 0 && !had_events {
                 continue;
             }
+            let decisions = decisions.get_or_insert_with(|| self.decisions(closing));
             let start = end - span_micros(window_spec.size);
             let span = WindowSpan {
                 name: window_spec.name.clone(),
@@ -280,8 +293,7 @@ impl Series {
                 },
                 reference: &label,
                 bank: self.bank.as_ref(),
-                view: view(closing, self.segment.as_deref(), self.trailing.as_ref()),
-                ladder: &self.ladder,
+                decisions,
             };
             let sizes: Vec<u64> = references.iter().map(|r| r.valid).collect();
             judge.report(described, &sizes, &mut self.rules, out);
@@ -320,6 +332,7 @@ fn view<'a>(
     Some(View {
         budget: model.budget.as_ref()?,
         profile: &model.spec.profile,
+        own_banks: &model.own_banks,
         source: model.bank_source(asker(closing, segment, trailing)),
         slice: model.slice(segment),
         is_segment: segment.is_some(),

@@ -9,6 +9,10 @@ use super::{Bank, BankState, ComponentId, Tally};
 /// The month of the budget.
 const MONTH: Duration = Duration::from_secs(30 * 86_400);
 
+/// Evidence that adds up to less than this part of the threshold in some order is below it in any order: sums of up to
+/// 2^40 terms err by less.
+const CERTAINLY_BELOW: f64 = 0.999;
+
 /// The threshold c = T/N: steps in a month over the alarms that it may have. Infinite if it may have none.
 ///
 /// ```
@@ -36,6 +40,10 @@ pub fn decide(weighted: &[f64], threshold: f64) -> Vec<usize> {
         let value = weighted.get(i).copied().unwrap_or(0.0);
         if value > 0.0 { value } else { 0.0 }
     };
+    // As a rule there is no alarm, and sorting is not worth it. Rounding cannot make up the difference.
+    if (0..weighted.len()).map(value).sum::<f64>() < threshold * CERTAINLY_BELOW {
+        return Vec::new();
+    }
     let mut order: Vec<usize> = (0..weighted.len()).filter(|i| value(*i) > 0.0).collect();
     order.sort_by(|a, b| value(*b).total_cmp(&value(*a)));
     // What is left once the streams before an index are removed, by index. Small terms first, for the sum's sake.

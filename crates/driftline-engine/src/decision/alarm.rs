@@ -49,23 +49,25 @@ pub(crate) fn judge<'a>(
         weighted.extend(streams.flat_map(|b| b.weighted(budget, segment.is_some())));
         counts.push(weighted.len() - before);
     }
-    let fired = bank::decide(&weighted, budget.threshold);
+    let decide = |weighted: &[f64], threshold: f64| {
+        let mut streams = bank::decide(weighted, threshold);
+        streams.sort_unstable();
+        streams
+    };
+    let fired = decide(&weighted, budget.threshold);
     for &stream in &fired {
         weighted[stream] = 0.0;
     }
-    let warned = bank::decide(&weighted, budget.threshold / WARNING_BUDGET);
+    let warned = decide(&weighted, budget.threshold / WARNING_BUDGET);
     let (spec, at) = (&model.spec, Timestamp::from_micros(end));
     let incident = incident(&spec.model, &spec.version, at);
     let mut first = 0;
     for ((segment, series), count) in all.iter_mut().zip(counts) {
+        // The streams of this series, of all in ascending order.
         let here = |streams: &[usize]| -> Vec<usize> {
-            let mut streams: Vec<usize> = streams
-                .iter()
-                .filter(|stream| (first..first + count).contains(*stream))
-                .map(|stream| stream - first)
-                .collect();
-            streams.sort_unstable();
-            streams
+            let from = streams.partition_point(|stream| *stream < first);
+            let to = streams.partition_point(|stream| *stream < first + count);
+            streams[from..to].iter().map(|s| s - first).collect()
         };
         for stream in here(&fired) {
             let place = (stream / STREAMS, stream % STREAMS);

@@ -25,7 +25,7 @@ pub(crate) use alarm::judge;
 pub(crate) use budget::Budget;
 pub(crate) use column::QUALITY;
 pub use column::bank_bytes;
-pub(crate) use series::{Cleared, SeriesBank, View};
+pub(crate) use series::{Banks, Cleared, SeriesBank, View};
 pub(crate) use since::Moved;
 pub(crate) use spec::version_problem;
 pub use spec::{Baseline, DecisionSpec};

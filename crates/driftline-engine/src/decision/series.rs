@@ -1,5 +1,7 @@
 //! The bank of one series: all columns of one segment.
 
+use std::sync::{Arc, OnceLock};
+
 use driftline_detect::bank::{Bank, BankState, ComponentId, Latch, LatchEvent, Tally};
 use driftline_event::{Decision, SeriesState, Timestamp, Verdict};
 use driftline_sketch::{ReferenceProfile, ShapeMismatch};
@@ -13,11 +15,16 @@ use super::budget::Budget;
 use super::column::{QUALITY, STREAMS, options};
 use super::since::{Moved, Suspect, moved};
 
+/// The banks of both streams of every column.
+pub(crate) type Banks = Arc<[[Bank; STREAMS]]>;
+
 /// What a series is judged by and against at one instant.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'a> {
     pub(crate) budget: &'a Budget,
     pub(crate) profile: &'a ReferenceProfile,
+    /// The banks of the model's own reference, once a series has needed them.
+    pub(crate) own_banks: &'a OnceLock<Banks>,
     /// None while the series is not judged.
     pub(crate) source: Option<Source<'a>>,
     /// What the calibration knows about the series.
@@ -66,12 +73,32 @@ pub(crate) struct Cleared {
     pub(crate) evidence: f64,
 }
 
+/// The banks of a reference. Those of the model's own are made once for all series that are judged by it.
+fn banks(source: &Source<'_>, origin: &Origin, view: &View<'_>) -> Option<Banks> {
+    let is_own = *origin == Origin::Own;
+    if let Some(shared) = view.own_banks.get().filter(|_| is_own) {
+        return Some(Arc::clone(shared));
+    }
+    let mut banks = Vec::with_capacity(view.budget.columns.len());
+    for (column, streams) in view.budget.columns.iter().enumerate() {
+        let reference = source.column(origin, column)?;
+        let options = options(&view.budget.spec, view.calibration(column));
+        let own = is_own.then_some(&view.profile.columns[column].profile);
+        banks.push(streams.banks(&reference, own, &options));
+    }
+    let banks: Banks = banks.into();
+    match is_own {
+        true => Some(Arc::clone(view.own_banks.get_or_init(|| banks))),
+        false => Some(banks),
+    }
+}
+
 /// The evidence of all streams of a series, and the banks of the reference that is in force.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SeriesBank {
     /// What the banks were made from.
     origin: Option<Origin>,
-    banks: Vec<[Bank; STREAMS]>,
+    banks: Banks,
     streams: Vec<[Stream; STREAMS]>,
     /// The panes of the step under way.
     pending: Option<PaneSummary>,
@@ -156,16 +183,9 @@ impl SeriesBank {
         if self.origin.as_ref() == Some(&origin) {
             return true;
         }
-        let mut banks = Vec::with_capacity(view.budget.columns.len());
-        for (column, streams) in view.budget.columns.iter().enumerate() {
-            let Some(reference) = source.column(&origin, column) else {
-                return false;
-            };
-            let options = options(&view.budget.spec, view.calibration(column));
-            let profile = &view.profile.columns[column].profile;
-            let own = (origin == Origin::Own).then_some(profile);
-            banks.push(streams.banks(&reference, own, &options));
-        }
+        let Some(banks) = banks(&source, &origin, view) else {
+            return false;
+        };
         if self.streams.is_empty() {
             let stream = |bank: &Bank| Stream {
                 state: BankState::new(bank),
@@ -330,12 +350,13 @@ impl SeriesBank {
         if self.last_step.is_none_or(|at| at >= before) {
             return;
         }
-        for this in self
-            .streams
-            .iter_mut()
-            .flatten()
-            .filter(|s| s.latch.is_watching())
-        {
+        if self.streams.iter().flatten().all(|s| s.latch.is_watching()) {
+            // Nothing is known any more; banks are made again when events come.
+            (self.origin, self.banks, self.streams) = Default::default();
+            return;
+        }
+        let watching = |s: &&mut Stream| s.latch.is_watching();
+        for this in self.streams.iter_mut().flatten().filter(watching) {
             this.state.reset();
             this.has_stepped = false;
             this.is_warning = false;
