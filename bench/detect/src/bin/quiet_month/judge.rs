@@ -60,6 +60,7 @@ impl Setting {
         let stream = |kind: Kind, tolerance| {
             let options = BankOptions {
                 tolerance,
+                horizon: threshold(),
                 ..BankOptions::default()
             };
             let (indicators, reference) = kind.reference(profile);
@@ -196,6 +197,7 @@ impl<'a> History<'a> {
                 pane: STEP,
                 bank: BankOptions {
                     tolerance: TOLERANCE,
+                    horizon: threshold(),
                     ..BankOptions::default()
                 },
                 threshold: threshold() / kind.weight(),
