@@ -18,8 +18,9 @@
 //!
 //! **Days that drifted.** A day is held against what the other days say, with a tolerance of twice their usual largest
 //! distance (the upper quartile of the days'). If its own evidence would be an alarm, it is dropped, and all is
-//! estimated again without it. Where more than a quarter of the days would go, none does: then wandering is what this
-//! history does. The quartile, and not the maximum, so that two drifted days cannot hide each other.
+//! estimated again without it. Where more than one day in twenty would go, or two in a row, none does: what happens more
+//! than once a month, such as rain in a column of zeros, would alarm more often than any budget bears, so it is part of
+//! the band. The quartile, and not the maximum, so that two drifted days cannot hide each other.
 //!
 //! **Seasons.** Hours of the day need days, hours of the week four weeks. [`choose_season`] takes the one that sees the
 //! smallest shift within a day's events; a cycle has to gain 10 %, for it has fewer events per slot.
@@ -92,7 +93,7 @@ pub struct CalibrationOptions {
     pub days_for_hour_of_week: usize,
     /// A day may be dropped if its distance is more than so many times what the other days' largest distances usually are.
     pub drop_ratio: f64,
-    /// The share of days that may be dropped.
+    /// The share of days that may be dropped; with more suspects, or any two of them in a row, all days are kept.
     pub drop_share_max: f64,
     /// Limits of the reference's rates by indicator, for [`Bank::new_with_bounds`]; for the plain season only.
     pub bounds: Vec<Option<RateBounds>>,
@@ -115,7 +116,7 @@ impl Default for CalibrationOptions {
             days_for_hour_of_day: 7,
             days_for_hour_of_week: 28,
             drop_ratio: 2.0,
-            drop_share_max: 0.25,
+            drop_share_max: 0.05,
             bounds: Vec::new(),
         }
     }
@@ -126,7 +127,7 @@ impl Default for CalibrationOptions {
 pub struct StreamFit {
     /// Pearson dispersion of the counts, at least 1.
     pub dispersion: f64,
-    /// Days with events, dropped or not.
+    /// Days with events, dropped or not; panes with events where those are longer than a day.
     pub days: usize,
     /// Events of a day: the mean over days with events of the most trials that any indicator has.
     pub events_per_day: f64,
@@ -155,7 +156,7 @@ pub struct SeasonFit {
     pub baseline: Vec<Tally>,
     /// Days that were left out because they drifted, counted from the epoch in UTC; see [`day_of`].
     pub dropped: Vec<i64>,
-    /// Days that would have been left out, had they not been too many.
+    /// Days that would have been left out, had they not been too many or too close together.
     pub suspect: Vec<i64>,
 }
 
@@ -209,6 +210,7 @@ pub fn calibrate_stream(
     let days = history::days(&cells);
     let dispersion = dispersion(panes, options.pane);
     let events: f64 = cells.iter().map(|c| history::events(&c.tally)).sum();
+    let days_of_a_pane = options.pane.as_micros() as f64 / history::DAY_MICROS as f64;
     let stream = Stream {
         panes,
         cells,
@@ -226,7 +228,7 @@ pub fn calibrate_stream(
     StreamFit {
         dispersion,
         days: stream.days.len(),
-        events_per_day: events / stream.days.len().max(1) as f64,
+        events_per_day: events / (stream.days.len().max(1) as f64 * days_of_a_pane.max(1.0)),
         seasons: seasons.into_iter().map(|s| stream.fit(s)).collect(),
     }
 }
@@ -300,8 +302,7 @@ impl Stream<'_> {
         let noise = self.noise(dispersion);
         let distances = wander::distances(&self.cells, &usual, block, noise);
         let suspect = self.suspect_days(&usual, &distances, dispersion);
-        let few = suspect.len() as f64 <= self.options.drop_share_max * self.days.len() as f64;
-        let (dropped, suspect) = if few {
+        let (dropped, suspect) = if self.are_exceptions(&suspect) {
             (suspect, Vec::new())
         } else {
             (Vec::new(), suspect)
@@ -328,6 +329,13 @@ impl Stream<'_> {
             dropped,
             suspect,
         }
+    }
+
+    /// Whether days are few and apart, so that what happened on them is nothing that this stream does now and then.
+    fn are_exceptions(&self, suspect: &[i64]) -> bool {
+        let few = suspect.len() as f64 <= self.options.drop_share_max * self.days.len() as f64;
+        let both = |pair: &[i64]| pair.iter().all(|day| suspect.contains(day));
+        few && !self.days.windows(2).any(both)
     }
 
     /// Days whose own evidence is an alarm in the eyes of the others, ascending.
