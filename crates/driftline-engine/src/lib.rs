@@ -74,7 +74,7 @@ mod watermark;
 pub use calibration::{
     Calibration, CalibrationProblem, ColumnCalibration, SliceCalibration, Slot, StreamCalibration,
 };
-pub use decision::{Baseline, DecisionSpec, bank_bytes};
+pub use decision::{Baseline, ColumnStreams, DecisionSpec, StreamWeights, bank_bytes};
 pub use evaluator::{Evaluator, EvaluatorOptions};
 pub use invariants::{Invariant, Violation};
 pub use observer::{

@@ -1,5 +1,7 @@
 //! The budget of one model version, and how it is split.
 
+use std::collections::BTreeMap;
+
 use driftline_detect::bank;
 use driftline_sketch::ReferenceProfile;
 
@@ -17,6 +19,54 @@ const ALL_EVENTS_SHARE: f64 = 0.5;
 /// The warning level is that of so many times the budget.
 pub(crate) const WARNING_BUDGET: f64 = 10.0;
 
+/// How a model version's budget is split over its streams: by the columns' weights, and between all events and segments.
+#[derive(Clone, Debug)]
+pub struct StreamWeights {
+    /// The part of a series' budget that each stream of each column has.
+    columns: Vec<[f64; STREAMS]>,
+    /// The part that all events have, and that each segment has.
+    shares: (f64, f64),
+}
+
+impl StreamWeights {
+    /// The split over a profile's columns. Columns not named in `weights` weigh 1; there are up to `segments_max` segments
+    /// of each of `segment_fields` fields, and one more for the rest.
+    pub fn new(
+        profile: &ReferenceProfile,
+        weights: &BTreeMap<String, f64>,
+        segment_fields: usize,
+        segments_max: usize,
+    ) -> Self {
+        let shares = if segment_fields == 0 {
+            (1.0, 0.0)
+        } else {
+            let slots = segment_fields as f64 * (segments_max as f64 + 1.0);
+            (ALL_EVENTS_SHARE, (1.0 - ALL_EVENTS_SHARE) / slots)
+        };
+        let weight = |name: &str| weights.get(name).copied().unwrap_or(1.0);
+        let columns = profile.columns.iter();
+        let weights: Vec<f64> = columns.map(|c| weight(&c.column.name)).collect();
+        let sum: f64 = weights.iter().sum();
+        let of = |w: f64| [w / sum * SHAPE_SHARE, w / sum * (1.0 - SHAPE_SHARE)];
+        Self {
+            columns: weights.into_iter().map(of).collect(),
+            shares,
+        }
+    }
+
+    /// The part of the whole budget that a stream has: `stream` 0 is the shape, 1 the quality. All parts add up to one.
+    pub fn of(&self, is_segment: bool, column: usize, stream: usize) -> f64 {
+        let share = if is_segment {
+            self.shares.1
+        } else {
+            self.shares.0
+        };
+        self.columns
+            .get(column)
+            .map_or(0.0, |weights| share * weights[stream])
+    }
+}
+
 /// What all series of a model version decide by.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
@@ -27,52 +77,26 @@ pub(crate) struct Budget {
     pub(crate) step: i64,
     /// By column.
     pub(crate) columns: Vec<ColumnStreams>,
-    /// The part of a series' budget that each stream of each column has.
-    weights: Vec<[f64; STREAMS]>,
-    /// The part that all events have, and that each segment has.
-    shares: (f64, f64),
+    weights: StreamWeights,
 }
 
 impl Budget {
     pub(crate) fn new(model: &ModelSpec, spec: &DecisionSpec) -> Self {
-        let fields = model.segments.len();
-        let shares = if fields == 0 {
-            (1.0, 0.0)
-        } else {
-            let slots = fields as f64 * (model.segments_max as f64 + 1.0);
-            (ALL_EVENTS_SHARE, (1.0 - ALL_EVENTS_SHARE) / slots)
-        };
         let columns = model.profile.columns.iter();
+        let fields = model.segments.len();
         Self {
             threshold: bank::threshold(spec.alarms_per_month, spec.step),
             step: span_micros(spec.step),
             columns: columns.map(|c| ColumnStreams::new(&c.profile)).collect(),
-            weights: weights(&model.profile, spec),
-            shares,
+            weights: StreamWeights::new(&model.profile, &spec.weights, fields, model.segments_max),
             spec: spec.clone(),
         }
     }
 
     /// The part of the whole budget that a stream has. All parts add up to one.
     pub(crate) fn weight(&self, is_segment: bool, column: usize, stream: usize) -> f64 {
-        let share = if is_segment {
-            self.shares.1
-        } else {
-            self.shares.0
-        };
-        self.weights
-            .get(column)
-            .map_or(0.0, |weights| share * weights[stream])
+        self.weights.of(is_segment, column, stream)
     }
-}
-
-fn weights(profile: &ReferenceProfile, spec: &DecisionSpec) -> Vec<[f64; STREAMS]> {
-    let weight = |name: &str| spec.weights.get(name).copied().unwrap_or(1.0);
-    let columns = profile.columns.iter();
-    let weights: Vec<f64> = columns.map(|c| weight(&c.column.name)).collect();
-    let sum: f64 = weights.iter().sum();
-    let of = |w: f64| [w / sum * SHAPE_SHARE, w / sum * (1.0 - SHAPE_SHARE)];
-    weights.into_iter().map(of).collect()
 }
 
 #[cfg(test)]

@@ -41,15 +41,17 @@ impl Rate {
     }
 }
 
-/// What a column is watched for; the same for all its segments, seasons and baselines.
+/// What a column is watched for, its shape first and then its quality; the same for all its segments, seasons and
+/// baselines. Public so that a calibration measures exactly what is judged.
 #[derive(Clone, Debug)]
-pub(crate) struct ColumnStreams {
+pub struct ColumnStreams {
     indicators: [Indicators; STREAMS],
     rates: &'static [Rate],
 }
 
 impl ColumnStreams {
-    pub(crate) fn new(profile: &ColumnProfile) -> Self {
+    /// The streams of the column that this is the profile of.
+    pub fn new(profile: &ColumnProfile) -> Self {
         let (shape, rates): (_, &[Rate]) = match profile {
             ColumnProfile::Numeric(p) => (
                 Indicators::ordered(&p.reference().counts),
@@ -68,8 +70,13 @@ impl ColumnStreams {
         }
     }
 
-    /// Counts the indicators of both streams.
-    pub(crate) fn read(&self, summary: &ColumnSummary, into: &mut [Tally; STREAMS]) {
+    /// What is watched in each stream.
+    pub fn indicators(&self) -> &[Indicators; STREAMS] {
+        &self.indicators
+    }
+
+    /// Counts the indicators of both streams in a summary of the column. What stood in the tallies before is lost.
+    pub fn read(&self, summary: &ColumnSummary, into: &mut [Tally; STREAMS]) {
         let [shape, quality] = into;
         match summary {
             ColumnSummary::Numeric(s) => self.indicators[0].read(&s.counts, shape),
@@ -137,8 +144,10 @@ impl ColumnStreams {
         Bank::new(&Indicators::rates(1), &one, &options[stream])
     }
 
-    /// Texts that the reference does not have are no drift as long as they are as many as Good and Turing expect.
-    fn bounds(&self, own: Option<&ColumnProfile>) -> Vec<Option<RateBounds>> {
+    /// Limits of the quality stream's rates where they do not follow from the reference's tally. `own` is the profile if
+    /// that is the reference: texts that it does not have are no drift as long as they are as many as Good and Turing
+    /// expect. Empty where there are none.
+    pub fn bounds(&self, own: Option<&ColumnProfile>) -> Vec<Option<RateBounds>> {
         let Some(ColumnProfile::Categorical(p)) = own else {
             return Vec::new();
         };

@@ -23,8 +23,9 @@ mod spec;
 
 pub(crate) use alarm::judge;
 pub(crate) use budget::Budget;
+pub use budget::StreamWeights;
 pub(crate) use column::QUALITY;
-pub use column::bank_bytes;
+pub use column::{ColumnStreams, bank_bytes};
 pub(crate) use series::{Banks, Cleared, SeriesBank, View};
 pub(crate) use since::Moved;
 pub(crate) use spec::version_problem;

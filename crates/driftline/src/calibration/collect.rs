@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use driftline_detect::bank::Tally;
 use driftline_detect::calibration::{HistoryPane, day_of};
-use driftline_engine::ClosedPane;
+use driftline_engine::{ClosedPane, ColumnStreams};
 use driftline_event::Timestamp;
 use driftline_sketch::{ColumnSummary, ReferenceProfile};
-
-use super::streams::Stream;
 
 /// The panes of one slice of a version, in the order in which they closed.
 ///
@@ -107,23 +106,27 @@ impl History {
         })
     }
 
-    /// What a stream of a column counted in each decision step.
+    /// What both streams of a column counted in each decision step.
     #[must_use]
     pub fn panes(
         &self,
         column: usize,
         profile: &ReferenceProfile,
-        streams: &[Stream; 2],
+        streams: &ColumnStreams,
         step: Duration,
     ) -> [Vec<HistoryPane>; 2] {
         let mut sides: [Vec<HistoryPane>; 2] = Default::default();
+        let mut tallies = <[Tally; 2]>::default();
         for (start, summary) in self.summaries(column, profile) {
             let start = start.floor_to(step);
-            for (panes, stream) in sides.iter_mut().zip(streams) {
-                let tally = stream.read(&summary);
+            streams.read(&summary, &mut tallies);
+            for (panes, tally) in sides.iter_mut().zip(&tallies) {
                 match panes.last_mut() {
-                    Some(last) if last.start == start => last.tally.add(&tally),
-                    _ => panes.push(HistoryPane { start, tally }),
+                    Some(last) if last.start == start => last.tally.add(tally),
+                    _ => panes.push(HistoryPane {
+                        start,
+                        tally: tally.clone(),
+                    }),
                 }
             }
         }

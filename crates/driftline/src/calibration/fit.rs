@@ -5,16 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use driftline_detect::bank::{Bank, BankOptions};
+use driftline_detect::bank::{Bank, BankOptions, Indicators, Tally};
 use driftline_detect::calibration::{
     Bootstrap, BootstrapOptions, CalibrationOptions, HistoryPane, Outcome, SeasonFit, StreamFit,
     calibrate_stream, choose_season,
 };
+use driftline_engine::{ColumnStreams, StreamWeights};
 use driftline_event::Season;
 use driftline_sketch::ReferenceProfile;
 
 use super::collect::History;
-use super::streams::{Side, Stream};
 
 /// Days of history that a calibration should have.
 pub const DAYS_MIN: usize = 14;
@@ -29,6 +29,15 @@ const MONTHS_MIN: usize = 20;
 /// The tolerance of shapes that a short history is not trusted to go below.
 const SHORT_TOLERANCE: f64 = 0.1;
 
+/// The streams of a column, in the engine's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The distribution of valid values.
+    Shape,
+    /// Missing, invalid, out-of-range and unseen values.
+    Quality,
+}
+
 /// How a version is going to be judged.
 #[derive(Clone, Debug)]
 pub struct Plan<'a> {
@@ -42,10 +51,8 @@ pub struct Plan<'a> {
     pub threshold: f64,
     /// The budget, alarms in 30 days.
     pub budget: f64,
-    /// The weight of each stream of all events, by column.
-    pub weights: Vec<[f64; 2]>,
-    /// By how much less a stream of one segment weighs.
-    pub segment_share: f64,
+    /// How the budget is split.
+    pub weights: StreamWeights,
     /// Months of the trial; none leaves it out.
     pub months: usize,
     /// Seeds the choice of days.
@@ -56,7 +63,7 @@ pub struct Plan<'a> {
 #[derive(Clone, Debug)]
 pub struct Found {
     /// What is watched.
-    pub stream: Stream,
+    pub indicators: Indicators,
     /// What history says.
     pub fit: StreamFit,
     /// The same for the season that was chosen. Its band is the one to use.
@@ -73,7 +80,7 @@ impl Found {
     /// What an alarm costs, in nats: the logarithms of the threshold and of the number of components.
     #[must_use]
     pub fn price(&self) -> f64 {
-        let components = 12.0 * self.stream.indicators.len().max(1) as f64;
+        let components = 12.0 * self.indicators.len().max(1) as f64;
         self.options.threshold.ln() + components.ln()
     }
 
@@ -173,7 +180,7 @@ pub fn calibrate(
     found
 }
 
-type Fitted = (Stream, StreamFit, CalibrationOptions, f64);
+type Fitted = (Indicators, StreamFit, CalibrationOptions, f64);
 
 /// Works on every column of a reference, on as many threads as there are cores.
 fn by_column<T: Send>(columns: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
@@ -201,19 +208,20 @@ fn by_column<T: Send>(columns: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-fn streams(profile: &ReferenceProfile, column: usize) -> [Stream; 2] {
-    Side::BOTH.map(|side| Stream::new(side, &profile.columns[column].profile))
-}
-
 fn fit_slice(plan: &Plan<'_>, is_segment: bool, history: &History) -> Vec<[Fitted; 2]> {
     by_column(plan.profile.columns.len(), |column| {
-        let streams = streams(plan.profile, column);
+        let profile = &plan.profile.columns[column].profile;
+        let streams = ColumnStreams::new(profile);
         let panes = history.panes(column, plan.profile, &streams, plan.step);
-        let mut panes = panes.into_iter();
-        let mut side = 0;
-        streams.map(|stream| {
-            let weight =
-                plan.weights[column][side] * if is_segment { plan.segment_share } else { 1.0 };
+        let mut reference = <[Tally; 2]>::default();
+        streams.read(&profile.reference(), &mut reference);
+        [0, 1].map(|side| {
+            let weight = plan.weights.of(is_segment, column, side);
+            let bounds = if side == 1 && !is_segment {
+                streams.bounds(Some(profile))
+            } else {
+                Vec::new()
+            };
             let options = CalibrationOptions {
                 pane: plan.step,
                 bank: BankOptions {
@@ -222,28 +230,25 @@ fn fit_slice(plan: &Plan<'_>, is_segment: bool, history: &History) -> Vec<[Fitte
                     ..BankOptions::default()
                 },
                 threshold: plan.threshold / weight.max(1e-12),
-                bounds: if is_segment {
-                    Vec::new()
-                } else {
-                    stream.bounds.clone()
-                },
+                bounds,
                 ..CalibrationOptions::default()
             };
-            side += 1;
-            let reference = (!is_segment).then_some(&stream.reference);
-            let panes = panes.next().unwrap_or_default();
-            let fit = calibrate_stream(&panes, &stream.indicators, reference, &options);
-            (stream, fit, options, weight)
+            let reference = (!is_segment).then_some(&reference[side]);
+            let indicators = streams.indicators()[side].clone();
+            let fit = calibrate_stream(&panes[side], &indicators, reference, &options);
+            (indicators, fit, options, weight)
         })
     })
 }
 
 /// The season that suits the shapes of all events best.
 fn season(plan: &Plan<'_>, columns: &[[Fitted; 2]]) -> Season {
-    let shapes = columns.iter().map(|[(stream, fit, options, weight), _]| {
-        let components = 12.0 * stream.indicators.len().max(1) as f64;
-        (fit, *weight, options.threshold.ln() + components.ln())
-    });
+    let shapes = columns
+        .iter()
+        .map(|[(indicators, fit, options, weight), _]| {
+            let components = 12.0 * indicators.len().max(1) as f64;
+            (fit, *weight, options.threshold.ln() + components.ln())
+        });
     // A slot is an hour: a longer step would mix several.
     if plan.step > Duration::from_secs(3_600) {
         return Season::None;
@@ -253,11 +258,11 @@ fn season(plan: &Plan<'_>, columns: &[[Fitted; 2]]) -> Season {
 
 /// The streams under this season, unless one of them has too little history for it.
 fn choose(columns: Vec<[Fitted; 2]>, season: Season, widening: f64) -> Option<Vec<[Found; 2]>> {
-    let found = |(stream, fit, options, weight): Fitted, side: Side| {
+    let found = |(indicators, fit, options, weight): Fitted, side: Side| {
         let chosen = fit.season(season)?.clone();
         let measured = chosen.band;
         let mut found = Found {
-            stream,
+            indicators,
             fit,
             chosen,
             measured,
@@ -358,12 +363,11 @@ fn live(
     column: usize,
 ) -> [Vec<f32>; 2] {
     let [shape, quality] = &slice.columns[column];
-    let streams = [shape.stream.clone(), quality.stream.clone()];
+    let streams = ColumnStreams::new(&plan.profile.columns[column].profile);
     let [shapes, qualities] = history.panes(column, plan.profile, &streams, plan.step);
     let of = |found: &Found, panes: &[HistoryPane]| {
         let chosen = &found.chosen;
-        let banks: Vec<Bank> =
-            chosen.banks(&found.stream.indicators, chosen.dispersion, &found.options);
+        let banks: Vec<Bank> = chosen.banks(&found.indicators, chosen.dispersion, &found.options);
         let bank = |pane: &HistoryPane| banks.get(chosen.season.slot(pane.start));
         trial.live(panes, bank, found.weight, &chosen.dropped)
     };

@@ -8,7 +8,6 @@ pub mod collect;
 mod entry;
 pub mod fit;
 pub mod report;
-pub mod streams;
 mod words;
 
 use std::collections::BTreeMap;

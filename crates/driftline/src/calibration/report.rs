@@ -6,8 +6,7 @@ use driftline_event::{ColumnKind, ColumnRole, Season};
 use driftline_sketch::ReferenceProfile;
 use serde::Serialize;
 
-use super::fit::{Found, SliceFound, VersionFound};
-use super::streams::Side;
+use super::fit::{Found, Side, SliceFound, VersionFound};
 use super::words::{clean, count, date, minute, percent, span};
 use super::{AlarmsEntry, HistoryEntry};
 use crate::terminal;
@@ -19,6 +18,7 @@ const MEDIAN_SHARE: f64 = 0.6;
 /// The share that a change of a category's or a rate's share is told for.
 const SHAPE_SHARE: f64 = 0.1;
 const QUALITY_SHARE: f64 = 0.001;
+const DAY_SECONDS: f64 = 86_400.0;
 /// Bands and offsets from here on are worth a remark: half of what Cohen calls a small difference to a medium one.
 const WIDE: f64 = 0.3;
 const FAR: f64 = 0.15;
@@ -95,7 +95,7 @@ pub struct StreamReport {
     pub dropped: Vec<String>,
     /// Days that would have been, had they not been too many.
     pub suspect: Vec<String>,
-    /// The smallest change on a round scale that is seen within a day, or at all.
+    /// The smallest change on a round scale that is seen within a day or decision step, or at all.
     pub sees: Option<Floor>,
 }
 
@@ -106,7 +106,7 @@ pub struct Floor {
     pub change: String,
     /// The same as Cohen's h.
     pub h: f64,
-    /// About so many events.
+    /// About so many events, at least those of a decision step.
     pub events: f64,
     /// About so long at the history's traffic.
     pub seconds: f64,
@@ -297,7 +297,7 @@ impl StreamReport {
                 if self.suspect.len() == 1 { "" } else { "s" },
             );
             remarks.push(format!(
-                "unlike the others on {days} day{s}, too many to leave out"
+                "unlike the others on {days} day{s}, too many or too close together to leave out, so the band is wide"
             ));
         }
         if self.band > 1.001 * self.band_measured.max(0.05) {
@@ -333,24 +333,21 @@ fn stream(found: &Found, side: Side, kind: ColumnKind) -> StreamReport {
     }
 }
 
-/// The smallest shift on a round scale that is seen within a day, or else the smallest that is seen at all.
+/// The smallest shift on a round scale that is seen within a day or step, or else the smallest that is seen at all.
 fn floor(found: &Found, side: Side, kind: ColumnKind) -> Option<Floor> {
     let per_day = found.fit.events_per_day.max(1.0);
+    // Nothing is seen before the step that it happens in has ended.
+    let per_step = per_day * found.options.pane.as_secs_f64() / DAY_SECONDS;
     let of = |shift: f64| {
         let h = normal_shift(shift);
         let (tolerance, dispersion) = (found.chosen.tolerance, found.chosen.dispersion);
         let shifts = &found.options.bank.shifts;
         let bound = events_to_see(h, tolerance, dispersion, found.price(), shifts);
-        let events = if side == Side::Shape {
-            MEDIAN_SHARE * bound
-        } else {
-            bound
+        let (events, from) = match side {
+            Side::Shape => (MEDIAN_SHARE * bound, SHAPE_SHARE),
+            Side::Quality => (bound, QUALITY_SHARE),
         };
-        let from = if side == Side::Shape {
-            SHAPE_SHARE
-        } else {
-            QUALITY_SHARE
-        };
+        let events = events.max(per_step);
         let change = match (side, kind) {
             (Side::Shape, ColumnKind::Numeric) => format!("{shift} sd"),
             _ => {
@@ -362,13 +359,12 @@ fn floor(found: &Found, side: Side, kind: ColumnKind) -> Option<Floor> {
             change,
             h,
             events,
-            seconds: events / per_day * 86_400.0,
+            seconds: events / per_day * DAY_SECONDS,
         }
     };
     let all = SHIFTS.map(of);
-    let within_a_day = all.iter().find(|f| f.events <= per_day);
-    within_a_day
-        .or_else(|| all.iter().find(|f| f.events.is_finite()))
+    let soon = all.iter().find(|f| f.events <= per_day.max(per_step));
+    soon.or_else(|| all.iter().find(|f| f.events.is_finite()))
         .cloned()
 }
 

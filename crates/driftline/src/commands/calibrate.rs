@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use driftline_detect::bank;
-use driftline_engine::{DecisionSpec, EvaluatorOptions, ModelSet, ModelSpec, Output};
+use driftline_engine::{
+    DecisionSpec, EvaluatorOptions, ModelSet, ModelSpec, Output, StreamWeights,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -224,24 +226,20 @@ fn plan<'a>(
     let tolerance = decision
         .tolerance
         .unwrap_or(DecisionSpec::TOLERANCE_CALIBRATED);
-    let columns = &spec.profile.columns;
-    let weight = |name: &str| decision.weights.get(name).copied().unwrap_or(1.0);
-    let sum: f64 = columns.iter().map(|c| weight(&c.column.name)).sum();
-    // As the engine splits the budget: half to all events and half to segments, three quarters to shapes.
-    let all = if model.segments.is_empty() { 1.0 } else { 0.5 };
-    let slots = model.segments.len() as f64 * f64::from(config.limits.segments_per_field_max + 1);
-    let weights = columns.iter().map(|c| {
-        let column = all * weight(&c.column.name) / sum.max(f64::MIN_POSITIVE);
-        [0.75 * column, 0.25 * column]
-    });
+    // The specification counts segments only if they are asked for; the budget is split by the configured ones.
+    let weights = StreamWeights::new(
+        &spec.profile,
+        &decision.weights,
+        model.segments.len(),
+        config.limits.segments_per_field_max as usize,
+    );
     Plan {
         profile: &spec.profile,
         step: decision.step,
         tolerances: [tolerance, decision.quality_tolerance],
         threshold: bank::threshold(budget, decision.step),
         budget,
-        weights: weights.collect(),
-        segment_share: 1.0 / slots.max(1.0),
+        weights,
         months: args.months as usize,
         seed: args.seed,
     }
