@@ -8,7 +8,7 @@ use crate::files::{Role, Table, TableColumn, Values};
 
 /// The vectors of a file.
 #[derive(Clone, Debug, Default)]
-pub struct Vectors {
+pub(super) struct Vectors {
     vectors: Vec<Vector>,
     options: EmbeddingOptions,
     keep_coordinates: bool,
@@ -25,7 +25,7 @@ impl Vectors {
     ///
     /// # Errors
     /// When an option cannot be understood, or a coordinate is not a numeric feature of the table.
-    pub fn new(table: &Table, options: &TogetherOptions) -> Result<Self, Failure> {
+    pub(super) fn new(table: &Table, options: &TogetherOptions) -> Result<Self, Failure> {
         let vectors = options.embedding.iter().map(|text| vector(text, table));
         Ok(Self {
             vectors: vectors.collect::<Result<_, _>>()?,
