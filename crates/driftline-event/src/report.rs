@@ -43,7 +43,7 @@ statistics! {
     TotalVariation = "total_variation";
     /// Pearson's chi-square statistic of homogeneity, 0 upwards.
     ChiSquare = "chi_square";
-    /// Squared maximum mean discrepancy over random Fourier features, 0 to 1; embeddings only.
+    /// Squared maximum mean discrepancy over random Fourier features, 0 to about 2; embeddings only.
     Mmd = "mmd";
     /// Share of events in which the column is missing, 0 to 1.
     MissingRatio = "missing_ratio";
