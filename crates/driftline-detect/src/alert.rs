@@ -111,20 +111,7 @@ impl Subject<'_> {
     }
 
     fn summary(&self, status: AlertStatus) -> String {
-        let SeriesKey {
-            model,
-            version,
-            segment,
-            feature,
-            role,
-        } = self.series;
-        let role = match role {
-            ColumnRole::Feature => "feature",
-            ColumnRole::Output => "output",
-        };
-        let segment = segment
-            .as_ref()
-            .map_or_else(String::new, |s| format!(" where {s}"));
+        let (column, SeriesKey { model, version, .. }) = (column_words(self.series), self.series);
         let (statistic, value, n) = (self.value.statistic, self.value.value, self.n);
         let judgement = match status {
             AlertStatus::Resolved => {
@@ -133,11 +120,22 @@ impl Subject<'_> {
             _ => format!("at or above {}", self.rule.threshold),
         };
         format!(
-            "{statistic} of {role} `{feature}`{segment} is {value:.4}, {judgement}, in the {} window up to {} \
+            "{statistic} of {column} is {value:.4}, {judgement}, in the {} window up to {} \
              ({n} values; model `{model}`, version `{version}`)",
             self.window.name, self.window.end,
         )
     }
+}
+
+/// A column of a segment in words, as sentences about it begin.
+fn column_words(series: &SeriesKey) -> String {
+    let role = match series.role {
+        ColumnRole::Feature => "feature",
+        ColumnRole::Output => "output",
+    };
+    let segment = series.segment.as_ref();
+    let segment = segment.map_or_else(String::new, |s| format!(" where {s}"));
+    format!("{role} `{}`{segment}", series.feature)
 }
 
 /// The name of the indicator bank where a rule's or a window's name is due.
@@ -216,20 +214,7 @@ impl BankSubject<'_> {
     }
 
     fn summary(&self, status: AlertStatus) -> String {
-        let SeriesKey {
-            model,
-            version,
-            segment,
-            feature,
-            role,
-        } = self.series;
-        let role = match role {
-            ColumnRole::Feature => "feature",
-            ColumnRole::Output => "output",
-        };
-        let segment = segment
-            .as_ref()
-            .map_or_else(String::new, |s| format!(" where {s}"));
+        let (column, SeriesKey { model, version, .. }) = (column_words(self.series), self.series);
         let Effect {
             indicator,
             reference,
@@ -243,7 +228,7 @@ impl BankSubject<'_> {
             _ => "has drifted:",
         };
         format!(
-            "{role} `{feature}`{segment} {judgement} {indicator} in {:.2} % of {} values since {}, {:.2} % in the \
+            "{column} {judgement} {indicator} in {:.2} % of {} values since {}, {:.2} % in the \
              reference (h {h:.3}, tolerated {tolerance:.3}; model `{model}`, version `{version}`)",
             100.0 * current,
             self.n,

@@ -229,10 +229,7 @@ fn name(series: &SeriesKey, with_model: bool) -> String {
     if let Some(segment) = &series.segment {
         text = format!("{text} [{segment}]");
     }
-    // Names come from data: a control character could rewrite the terminal.
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    crate::terminal::clean(&text)
 }
 
 /// A date, and the time of day where there is one.

@@ -31,6 +31,17 @@ pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     print(&text)
 }
 
+/// A name as a terminal may show it. Names come from data: a control character could rewrite the screen.
+///
+/// ```
+/// assert_eq!(driftline::terminal::clean("a\u{1b}[2Jb"), "a\u{fffd}[2Jb");
+/// ```
+#[must_use]
+pub fn clean(text: &str) -> String {
+    let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().map(printable).collect()
+}
+
 /// Lays out rows as columns of equal width, two spaces apart. Columns in `right` (by position) are
 /// flushed right. The first row is the header.
 #[must_use]

@@ -7,9 +7,9 @@ use driftline_sketch::ReferenceProfile;
 use serde::Serialize;
 
 use super::fit::{Found, Side, SliceFound, VersionFound};
-use super::words::{clean, count, date, minute, percent, span};
+use super::words::{count, date, minute, percent, span};
 use super::{AlarmsEntry, HistoryEntry};
-use crate::terminal;
+use crate::terminal::{self, clean};
 
 /// Shifts of a mean that a floor is given for, in standard deviations.
 const SHIFTS: [f64; 5] = [0.1, 0.25, 0.5, 1.0, 2.0];

@@ -2,12 +2,6 @@
 
 use driftline_event::Timestamp;
 
-/// Names come from data: a control character could rewrite the terminal.
-pub(super) fn clean(text: &str) -> String {
-    let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    text.chars().map(printable).collect()
-}
-
 pub(super) fn date(day: i64) -> String {
     let at = Timestamp::from_seconds(day.saturating_mul(86_400)).to_string();
     at.split('T').next().unwrap_or_default().to_owned()
@@ -81,6 +75,5 @@ mod tests {
             [at("2013-01-01T05:15:00Z"), at("2013-02-01")],
             ["2013-01-01 05:15", "2013-02-01"]
         );
-        assert_eq!(clean("a\u{1b}[2Jb"), "a\u{fffd}[2Jb");
     }
 }

@@ -16,6 +16,7 @@ use crate::cli::{OutputFormat, ReferenceBuildArgs, ReferenceShowArgs};
 use crate::config::reference::count_roles;
 use crate::exit::{Exit, Failure};
 use crate::files::{Input, Role, Table, TableFilter, Values};
+use crate::page::number::short;
 use crate::terminal;
 
 use self::vectors::Vectors;
@@ -302,44 +303,5 @@ fn percent(part: u64, whole: u64) -> String {
         (_, 0) => "-".into(),
         (0, _) => "0 %".into(),
         _ => format!("{:.1} %", 100.0 * part as f64 / whole as f64),
-    }
-}
-
-/// Four significant digits, without an exponent where that is short.
-pub(super) fn short(x: f64) -> String {
-    let size = x.abs();
-    if x == 0.0 || (x.fract() == 0.0 && size < 1e9) {
-        return format!("{x}");
-    }
-    if !(1e-4..1e9).contains(&size) {
-        return format!("{x:.3e}");
-    }
-    let decimals = (3 - size.log10().floor() as i32).clamp(0, 8) as usize;
-    let text = format!("{x:.decimals$}");
-    if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::short;
-
-    #[test]
-    fn numbers_are_short() {
-        let cases = [
-            (0.0, "0"),
-            (1400.0, "1400"),
-            (39.02, "39.02"),
-            (0.123_456, "0.1235"),
-        ];
-        for (x, text) in cases
-            .into_iter()
-            .chain([(1234.567, "1235"), (1.0e-7, "1.000e-7")])
-        {
-            assert_eq!(short(x), text);
-        }
     }
 }

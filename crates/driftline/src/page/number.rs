@@ -147,6 +147,8 @@ mod tests {
     #[test]
     fn numbers_at_the_ends() {
         assert_eq!(short(-0.0), "0");
+        let texts = [1400.0, 39.02, 0.123_456, 1234.567, 1.0e-7].map(short);
+        assert_eq!(texts, ["1400", "39.02", "0.1235", "1235", "1.000e-7"]);
         assert_eq!(percent(1.0), "100 %");
         assert_eq!(percent(0.99999), ">99.9 %");
         assert_eq!(count(999), "999");
