@@ -20,8 +20,9 @@
 //! same one-sided level, which is larger. A component whose θ1 is no share does not exist; the others share its weight.
 //! An indicator without trials in a step keeps its evidence and gets no w. Between g = 1, the textbook's Shiryaev–Roberts,
 //! and less there is only a difference where a step teaches next to nothing, by few events, a large ϕ or long steps: there
-//! the starts alone would add up to c with nothing having happened. They now stay below about c/10. Of a numeric column's weight the cuts
-//! have 55 %, the central intervals 30 % and the adjacent ones 15 %.
+//! the starts alone would add up to c with nothing having happened. They now stay below about c/10. Of a numeric column's weight the even
+//! cuts have 65 %, those of the tails 4 %, the central intervals 25 % and the adjacent ones 6 %; of the even cuts those near
+//! the median have the most, and of the central intervals those that leave out 2 to 20 % on either side.
 //!
 //! [`BankState::evidence`] is Mₖ, [`decide`] the alarm with its attribution, [`threshold`] is c, and [`Latch`] the life of
 //! an alert: a stream that an alarm is about leaves the sum until the evidence of its return,

@@ -1,5 +1,7 @@
 //! How long a shift goes unnoticed, at one false alarm a month for a hundred features.
 
+use std::fmt;
+
 use anyhow::{Result, ensure};
 use driftline_detect::bank::{Bank, BankOptions, BankState, Indicators, Tally};
 use driftline_event::ColumnRole;
@@ -65,12 +67,18 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-/// Prints the table; the published figures behind the slash.
+/// Prints the table as markdown. A cell is late if the lower end of its median's interval is above the published median;
+/// that one is rounded to minutes and itself the median of 200 replicates.
 #[expect(clippy::print_stdout, reason = "the table is the output")]
 pub(crate) fn run(replicates: usize, quiet: i32, seed: u64) -> Result<()> {
-    println!("Median minutes to the alarm / published, after {quiet} quiet minutes");
-    println!("{replicates} replicates, seed {seed}");
-    println!("shift       ev/min   h0 = 0        h0 = .05      h0 = .1");
+    ensure!(replicates >= 10, "an interval takes ten replicates");
+    ensure!(seed < 256, "larger seeds would share replicates");
+    println!(
+        "Median minutes from the shift to the alarm, [its 95 % interval], the published median; {replicates} replicates, \
+         seed {seed}, after {quiet} quiet minutes.\n"
+    );
+    println!("| shift | events/min | h0 = 0 | h0 = 0.05 | h0 = 0.1 |");
+    println!("| --- | --: | --- | --- | --- |");
     let profile = profile()?;
     let mut late = 0;
     for (i, row) in rows().iter().enumerate() {
@@ -84,21 +92,11 @@ pub(crate) fn run(replicates: usize, quiet: i32, seed: u64) -> Result<()> {
                 all.push(delay);
             }
         }
-        let mut line = format!("{:<11} {:>6}", row.name, row.events);
-        for (mut all, published) in delays.into_iter().zip(row.published) {
-            all.sort_unstable_by(f64::total_cmp);
-            let median = all[all.len() / 2];
-            let found = all.iter().filter(|delay| delay.is_finite()).count();
-            let is_late = published.is_some_and(|published| median > published);
-            late += u32::from(is_late);
-            let text = if median.is_finite() {
-                format!("{median}")
-            } else {
-                format!("miss({} %)", 100 * found / replicates)
-            };
-            let published = published.map_or("miss".to_owned(), |p| p.to_string());
-            let mark = if is_late { " LATE" } else { "" };
-            line += &format!("   {:<11}", format!("{text}/{published}{mark}"));
+        let mut line = format!("| {} | {} |", row.name, row.events);
+        for (all, published) in delays.into_iter().zip(row.published) {
+            let cell = Cell::new(all, published);
+            late += u32::from(cell.is_late());
+            line += &format!(" {cell} |");
         }
         println!("{line}");
     }
@@ -107,6 +105,60 @@ pub(crate) fn run(replicates: usize, quiet: i32, seed: u64) -> Result<()> {
         "{late} medians are later than the published ones"
     );
     Ok(())
+}
+
+/// A median with its interval, beside the published one.
+struct Cell {
+    /// Lower end, median, upper end, in minutes; infinite where fewer were found.
+    ends: [f64; 3],
+    found: f64,
+    published: Option<f64>,
+}
+
+impl Cell {
+    /// The interval is that of the order statistics: as many replicates lie below the true median as a fair coin shows
+    /// heads, so it holds whatever the delays' distribution.
+    fn new(mut delays: Vec<f64>, published: Option<f64>) -> Self {
+        delays.sort_unstable_by(f64::total_cmp);
+        let n = delays.len();
+        let reach = (0.98 * (n as f64).sqrt()).ceil() as usize;
+        let middle = n / 2;
+        let ends = [
+            delays[middle.saturating_sub(reach)],
+            delays[middle],
+            delays[(middle + reach).min(n - 1)],
+        ];
+        let found = delays.iter().filter(|delay| delay.is_finite()).count() as f64 / n as f64;
+        Self {
+            ends,
+            found,
+            published,
+        }
+    }
+
+    fn is_late(&self) -> bool {
+        self.published
+            .is_some_and(|published| self.ends[0] > published)
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [lower, median, upper] = self.ends;
+        if median.is_finite() {
+            write!(f, "{median} [{lower}, {upper}]")?;
+        } else {
+            write!(f, "miss ({:.0} % found)", 100.0 * self.found)?;
+        }
+        match self.published {
+            Some(published) => write!(f, " / {published}")?,
+            None => write!(f, " / miss")?,
+        }
+        if self.is_late() {
+            write!(f, " LATE")?;
+        }
+        Ok(())
+    }
 }
 
 /// The reference: its values stand at the quantiles of the normal law, as the published figures assume; its size still
