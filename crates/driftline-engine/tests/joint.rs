@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driftline_engine::{
-    Evaluator, EvaluatorOptions, ModelSet, ModelSpec, Observer, ObserverOptions, Output, WindowSpec,
+    DecisionSpec, Evaluator, EvaluatorOptions, ModelSet, ModelSpec, Observer, ObserverOptions,
+    Output, WindowSpec,
 };
 use driftline_event::{
     ColumnKind, ColumnRole, LayoutId, Row, SourcePartition, Statistic, Timestamp, Value,
@@ -352,4 +353,45 @@ fn without_drift_vectors_are_as_far_as_their_floor() {
     }
     assert!((sum / 200.0 - 1.0).abs() < 0.15, "{sum}");
     assert!((8..36).contains(&below[0]) && below[1] < 9, "{below:?}");
+}
+
+/// The numbers go on as they were, each by itself; only how they go together is another.
+#[test]
+fn decisions_watch_what_goes_together() {
+    let mut random = Random(21);
+    let events: Vec<Event> = (0..12_000)
+        .map(|i| event(&mut random, if i < 6_000 { 0.8 } else { -0.8 }, i * 6 / 10))
+        .collect();
+    let minute = Duration::from_secs(60);
+    let spec = ModelSpec {
+        windows: vec![WindowSpec {
+            name: "10m".to_owned(),
+            size: 10 * minute,
+            slide: minute,
+        }],
+        decision: Some(DecisionSpec::new(1.0, minute)),
+        ..ModelSpec::new(Arc::new(reference()), "m", "1")
+    };
+    let out = run(&ModelSet::new(vec![spec]).unwrap(), &events, 1_000);
+    let alerts = out.iter().filter_map(|o| match o {
+        Output::Alert(alert) => Some(alert),
+        _ => None,
+    });
+    let mut found = BTreeMap::new();
+    for alert in alerts {
+        let minute = (alert.evaluated_at.as_micros() / 1_000_000 - START) / 60;
+        assert!((60..70).contains(&minute), "{alert:?}");
+        let words = alert.effect.as_ref().unwrap().indicator.clone();
+        found.insert(alert.series.feature.clone(), words);
+    }
+    let features: Vec<&str> = found.keys().map(String::as_str).collect();
+    assert_eq!(features, [JOINT_COLUMN, "place"], "{found:#?}");
+    assert!(
+        found["place"].starts_with("place: random feature"),
+        "{found:?}"
+    );
+    assert!(
+        found[JOINT_COLUMN].contains('x') && found[JOINT_COLUMN].contains('y'),
+        "{found:?}"
+    );
 }

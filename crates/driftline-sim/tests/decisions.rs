@@ -2,167 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::sync::Arc;
-use std::time::Duration;
+mod pipeline;
 
-use driftline_detect::{ColumnQuorum, PValueRule};
-use driftline_engine::{
-    Baseline, Calibration, ColumnCalibration, DecisionSpec, Evaluator, EvaluatorOptions, ModelSet,
-    ModelSpec, Observer, ObserverOptions, Output, SliceCalibration, WindowSpec,
-};
-use driftline_event::{
-    AlertEvent, AlertKind, AlertStatus, ColumnRole, LayoutId, Row, Season, SeriesState,
-    SourcePartition, Statistic, Timestamp, Value, WindowReport,
-};
-use driftline_sim::Rng;
-use driftline_sketch::{ColumnProfile, ProfileOptions, ReferenceBuilder, ReferenceProfile};
-
-/// Midnight, 2024-01-01T00:00:00Z.
-const START: i64 = 1_704_067_200;
-const EVENTS: u64 = 60;
-
-const fn minutes(n: u64) -> Duration {
-    Duration::from_secs(60 * n)
-}
-
-fn profile() -> Arc<ReferenceProfile> {
-    let mut rng = Rng::new(7);
-    let mut builder = ReferenceBuilder::new("m", "1", ProfileOptions::default());
-    let x = (0..20_000).map(|_| rng.bell()).collect();
-    let names = ["a", "b", "c", "d"];
-    let c: Vec<&str> = (0..20_000).map(|_| names[rng.below(4) as usize]).collect();
-    builder.numeric("x", ColumnRole::Feature, x).unwrap();
-    let c = c.into_iter().map(Some);
-    builder.categorical("c", ColumnRole::Output, c).unwrap();
-    Arc::new(builder.build().unwrap())
-}
-
-fn spec(decision: DecisionSpec, version: &str) -> ModelSpec {
-    ModelSpec {
-        windows: vec![WindowSpec {
-            name: "1h".to_owned(),
-            size: minutes(60),
-            slide: minutes(10),
-        }],
-        out_of_orderness: Duration::ZERO,
-        decision: Some(decision),
-        ..ModelSpec::new(profile(), "m", version)
-    }
-}
-
-fn decision() -> DecisionSpec {
-    DecisionSpec::new(1.0, minutes(1))
-}
-
-/// One event: whose it is, when, and what is in it.
-#[derive(Clone, Copy, Debug)]
-struct Event {
-    layout: u32,
-    seconds: i64,
-    x: Option<f64>,
-    c: &'static str,
-    segment: &'static str,
-}
-
-/// `minutes` of events for every layout; `x` says where the bell of a minute of a segment stands.
-fn events(
-    layouts: u32,
-    minutes: i64,
-    seed: u64,
-    x: impl Fn(u32, i64, u64) -> Option<f64>,
-) -> Vec<Event> {
-    let mut rng = Rng::new(seed);
-    let mut events = Vec::new();
-    for minute in 0..minutes {
-        for i in 0..EVENTS {
-            for layout in 0..layouts {
-                let half = i % 2;
-                let bell = rng.bell();
-                events.push(Event {
-                    layout,
-                    seconds: START + 60 * minute + (i * 60 / EVENTS) as i64,
-                    x: x(layout, minute, half).map(|centre| bell + centre),
-                    c: ["a", "b", "c", "d"][rng.below(4) as usize],
-                    segment: ["north", "south"][half as usize],
-                });
-            }
-        }
-    }
-    events
-}
-
-fn run(specs: Vec<ModelSpec>, events: &[Event], flush_every: usize) -> Vec<Output> {
-    let models = ModelSet::new(specs).unwrap();
-    let has_segments = models.specs().iter().any(|s| !s.segments.is_empty());
-    let options = ObserverOptions {
-        watermark_rank: 1,
-        ..ObserverOptions::default()
-    };
-    let mut observer = Observer::new(&models, options);
-    let mut evaluator = Evaluator::new(&models, EvaluatorOptions::default());
-    let topic = "t".to_owned();
-    let source = observer.assign(
-        SourcePartition {
-            topic,
-            partition: 0,
-        },
-        0,
-        None,
-    );
-    let (mut row, mut out) = (Row::default(), Vec::new());
-    let mut flush = |observer: &mut Observer| {
-        for (_, batch) in observer.flush().batches {
-            evaluator.handle(&batch, &mut out).unwrap();
-        }
-    };
-    for (offset, event) in events.iter().enumerate() {
-        row.clear();
-        row.start(LayoutId(event.layout), 2, usize::from(has_segments));
-        row.set_time(Timestamp::from_seconds(event.seconds));
-        row.set_value(0, event.x.map_or(Value::Missing, Value::Double));
-        let name = row.push_text(event.c);
-        row.set_value(1, Value::Text(name));
-        if has_segments {
-            let segment = row.push_text(event.segment);
-            row.set_segment(0, segment);
-        }
-        observer.observe(source, offset as i64, None, &row).unwrap();
-        if (offset + 1) % flush_every == 0 {
-            flush(&mut observer);
-        }
-    }
-    observer.finish(source);
-    flush(&mut observer);
-    out
-}
-
-fn alerts(out: &[Output]) -> Vec<&AlertEvent> {
-    out.iter()
-        .filter_map(|o| match o {
-            Output::Alert(alert) => Some(alert),
-            _ => None,
-        })
-        .collect()
-}
-
-/// Those about the shape: a far shift makes values leave the range as well.
-fn of_shape<'a>(alerts: &[&'a AlertEvent]) -> Vec<&'a AlertEvent> {
-    let shape = alerts.iter().filter(|a| a.kind == AlertKind::FeatureDrift);
-    shape.copied().collect()
-}
-
-fn reports<'a>(out: &'a [Output], feature: &str) -> Vec<&'a WindowReport> {
-    out.iter()
-        .filter_map(|o| match o {
-            Output::Report(report) if report.series.feature == feature => Some(report),
-            _ => None,
-        })
-        .collect()
-}
-
-fn minute(at: Timestamp) -> i64 {
-    (at.as_micros() / 1_000_000 - START) / 60
-}
+use driftline_detect::{ColumnQuorum, PValueRule, ThresholdRule};
+use driftline_engine::{DecisionSpec, ModelSet, ModelSpec};
+use driftline_event::{AlertEvent, AlertKind, AlertStatus, SeriesState, Statistic};
+use pipeline::{START, alerts, decision, events, minute, minutes, of_shape, reports, run, spec};
 
 #[test]
 fn nothing_fires_without_drift_and_the_evidence_is_reported() {
@@ -273,70 +118,6 @@ fn a_step_of_several_panes_and_any_cut_give_the_same() {
 }
 
 #[test]
-fn a_trailing_baseline_warms_up_and_follows_a_level_that_the_reference_does_not_have() {
-    let decision = DecisionSpec {
-        baseline: Baseline::Trailing {
-            size: minutes(120),
-            lag: minutes(60),
-        },
-        ..decision()
-    };
-    let events = events(1, 420, 5, |_, m, _| Some(if m < 330 { 1.0 } else { 2.5 }));
-    let out = run(vec![spec(decision, "1")], &events, 1_000);
-    let reports = reports(&out, "x");
-    let warm: Vec<i64> = reports
-        .iter()
-        .filter(|r| r.state == SeriesState::WarmingUp)
-        .map(|r| minute(r.window.end))
-        .collect();
-    // Two hours that end an hour and a step ago.
-    assert_eq!((warm.first(), warm.last()), (Some(&10), Some(&180)));
-    let (first, last) = (reports[0], reports[reports.len() - 1]);
-    assert!(first.decision.is_none() && !first.reference.contains('@'));
-    assert!(
-        last.reference.ends_with("@trailing:2h"),
-        "{}",
-        last.reference
-    );
-    let fired = of_shape(&alerts(&out));
-    assert_eq!(fired.len(), 1, "{fired:#?}");
-    assert!(
-        (331..345).contains(&minute(fired[0].evaluated_at)),
-        "{:?}",
-        fired[0]
-    );
-    assert!(fired[0].reference.ends_with("@trailing:2h"));
-}
-
-#[test]
-fn a_version_is_compared_with_what_the_other_one_sees() {
-    let follower = DecisionSpec {
-        baseline: Baseline::Version("1".to_owned()),
-        ..decision()
-    };
-    let first = DecisionSpec::new(1e-9, minutes(1));
-    // The follower stands first, so the order of the specifications must not matter.
-    let specs = || vec![spec(follower.clone(), "2"), spec(first.clone(), "1")];
-    // Both are elsewhere than the reference from the beginning; the follower alone leaves later.
-    let events = events(2, 240, 6, |layout, m, _| {
-        Some(if layout == 0 && m >= 180 { 2.5 } else { 1.0 })
-    });
-    let out = run(specs(), &events, 1_000);
-    let mut fired = of_shape(&alerts(&out));
-    fired.retain(|a| a.series.version == "2");
-    assert_eq!(fired.len(), 1, "{fired:#?}");
-    assert!(
-        (181..195).contains(&minute(fired[0].evaluated_at)),
-        "{:?}",
-        fired[0]
-    );
-    assert!(fired[0].reference.ends_with("@version:1"));
-    for flush_every in [97, usize::MAX] {
-        assert_eq!(out, run(specs(), &events, flush_every));
-    }
-}
-
-#[test]
 fn p_values_are_corrected_across_columns_and_a_quorum_counts_them() {
     let shifted = |m: i64| (60..120).contains(&m);
     let events = events(1, 240, 11, |_, m, _| {
@@ -401,98 +182,67 @@ fn p_values_are_corrected_across_columns_and_a_quorum_counts_them() {
     assert!(error.contains("there is no rule `ks_q`"), "{error}");
 }
 
-/// Hours 0 to 5 around their own centre each, as a calibration of one day would have them.
-fn calibration(profile: &ReferenceProfile, centre: impl Fn(usize) -> f64) -> Calibration {
-    let mut rng = Rng::new(8);
-    let slot = |hour: usize, rng: &mut Rng| {
-        let mut slot: Vec<_> = profile
-            .columns
+#[test]
+fn a_drift_that_goes_on_is_one_alert() {
+    let events = events(1, 480, 16, |_, m, _| Some(if m < 60 { 0.0 } else { 1.0 }));
+    let out = run(vec![spec(decision(), "1")], &events, 1_000);
+    let fired = of_shape(&alerts(&out));
+    assert_eq!(fired.len(), 1, "{fired:#?}");
+    let later: Vec<_> = reports(&out, "x")
+        .into_iter()
+        .filter(|r| minute(r.window.end) >= 80)
+        .map(|r| (r.state, r.decision.clone().unwrap()))
+        .collect();
+    assert!(
+        later
             .iter()
-            .map(|c| c.profile.reference())
-            .collect();
-        if let ColumnProfile::Numeric(p) = &profile.columns[0].profile {
-            let mut summary = p.empty_summary();
-            let values: Vec<f64> = (0..20_000).map(|_| rng.bell() + centre(hour)).collect();
-            p.add_column(&values, &mut summary);
-            slot[0] = driftline_sketch::ColumnSummary::Numeric(summary);
-        }
-        (hour < 6).then(|| slot.into())
-    };
-    Calibration {
-        reference: profile.id().to_owned(),
-        days: 14,
-        season: Season::HourOfDay,
-        all: SliceCalibration {
-            columns: vec![ColumnCalibration::default(); 2],
-            slots: (0..24).map(|hour| slot(hour, &mut rng)).collect(),
-        },
-        ..Calibration::default()
+            .all(|(state, _)| *state == SeriesState::Drifted)
+    );
+    assert!(later.iter().all(|(_, d)| d.shape.onset == fired[0].onset));
+    // Without new starts the evidence of seven hours would be far above the threshold.
+    for (_, decision) in &later {
+        assert!(decision.shape.evidence < decision.threshold, "{decision:?}");
     }
 }
 
 #[test]
-fn a_cycle_that_the_calibration_knows_is_no_drift() {
-    let centre = |hour: usize| [0.0, 0.5, 1.0, 1.5, 1.0, 0.5][hour.min(5)];
-    let shift = |m: i64| if m >= 300 { 0.7 } else { 0.0 };
-    let events = events(1, 360, 9, |_, m, _| {
-        Some(centre(m as usize / 60) + shift(m))
-    });
-    let plain = run(vec![spec(decision(), "1")], &events, 1_000);
-    assert!(alerts(&plain).iter().any(|a| minute(a.evaluated_at) < 300));
-    let known = decision().calibrated(Arc::new(calibration(&profile(), centre)));
-    let out = run(vec![spec(known, "1")], &events, 1_000);
-    let fired = alerts(&out);
-    assert_eq!(fired.len(), 1, "{fired:#?}");
-    assert!(
-        (301..320).contains(&minute(fired[0].evaluated_at)),
-        "{:?}",
-        fired[0]
-    );
-    assert!(
-        (290..=300).contains(&minute(fired[0].onset.unwrap())),
-        "{:?}",
-        fired[0]
-    );
-    assert!(fired[0].reference.ends_with("@hour_of_day"));
-    // A window of two half hours is described against the mixture of both.
-    let report = reports(&out, "x")
-        .into_iter()
-        .find(|r| minute(r.window.end) == 150)
-        .unwrap();
-    assert!(report.decision.as_ref().unwrap().calibrated);
-    assert!(
-        report.value(Statistic::KolmogorovSmirnov).unwrap() < 0.06,
-        "{report:?}"
-    );
-}
-
-#[test]
-fn a_segment_is_judged_by_its_own_past() {
-    let trailing = DecisionSpec {
-        baseline: Baseline::Trailing {
-            size: minutes(60),
-            lag: minutes(60),
-        },
-        ..decision()
+fn a_rule_does_not_hold_below_its_floor() {
+    let events = events(1, 300, 17, |_, m, _| Some(if m < 180 { 0.0 } else { 1.0 }));
+    let lowest = ThresholdRule {
+        name: "any_psi".to_owned(),
+        statistic: Statistic::Psi,
+        threshold: 1e-9,
+        min_events: 1,
+        ..ThresholdRule::default()
     };
-    let events = events(1, 240, 10, |_, m, half| {
-        Some(if half == 1 && m >= 180 { 1.5 } else { 0.0 })
-    });
-    let cut = |decision| ModelSpec {
-        segments: vec!["region".to_owned()],
-        segments_max: 3,
-        ..spec(decision, "1")
+    let spec = ModelSpec {
+        rules: vec![lowest],
+        decision: None,
+        ..spec(decision(), "1")
     };
-    let out = run(vec![cut(trailing)], &events, 1_000);
-    let fired = alerts(&out);
-    let segments: Vec<_> = fired.iter().map(|a| a.series.segment.as_deref()).collect();
-    assert!(segments.contains(&Some("region=south")), "{fired:#?}");
-    assert!(!segments.contains(&Some("region=north")), "{fired:#?}");
-    // Without a baseline of its own a segment is only described.
-    let out = run(vec![cut(decision())], &events, 1_000);
-    let (own, all): (Vec<_>, Vec<_>) = reports(&out, "x")
-        .into_iter()
-        .partition(|r| r.series.segment.is_some());
-    assert!(!own.is_empty() && own.iter().all(|r| r.decision.is_none()));
-    assert!(all.iter().any(|r| r.decision.is_some()));
+    let out = run(vec![spec], &events, 1_000);
+    let (mut below, mut above) = (0, 0);
+    for report in reports(&out, "x") {
+        let psi = report
+            .statistics
+            .iter()
+            .find(|s| s.statistic == Statistic::Psi);
+        let (Some(psi), Some(compared)) = (psi, report.evidence.first()) else {
+            continue;
+        };
+        let beyond_chance = psi.value > psi.floor.unwrap();
+        assert_eq!(compared.exceeded, beyond_chance, "{report:?}");
+        below += u32::from(!beyond_chance && compared.value > compared.threshold);
+        above += u32::from(beyond_chance);
+        let fired =
+            |a: &&&AlertEvent| a.evaluated_at == report.window.end && a.series.feature == "x";
+        for alert in alerts(&out).iter().filter(fired) {
+            assert_eq!(
+                alert.status == AlertStatus::Firing,
+                beyond_chance,
+                "{alert:?}"
+            );
+        }
+    }
+    assert!(below > 5 && above > 5, "{below} {above}");
 }

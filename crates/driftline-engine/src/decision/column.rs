@@ -204,8 +204,8 @@ impl ColumnStreams {
 /// How much memory the bank takes for one column of one series, in bytes: the evidence of both streams, and the null
 /// hypotheses and alternatives that it is stepped by.
 pub fn bank_bytes(profile: &ColumnProfile) -> usize {
-    // Six shifts in two directions: evidence, slope and drift as f32 each; and rate and tolerance as f64.
-    const INDICATOR_BYTES: usize = 12 * 3 * size_of::<f32>() + 3 * size_of::<f64>();
+    // Six shifts in two directions: evidence, slope and drift as f32 each; rate, both edges and weight, padded to f64.
+    const INDICATOR_BYTES: usize = 12 * 3 * size_of::<f32>() + 4 * size_of::<f64>();
     const STREAM_BYTES: usize = 400;
     let indicators = ColumnStreams::new(profile).indicators;
     indicators

@@ -369,3 +369,86 @@ impl SeriesBank {
         self.pending.is_none() && self.streams.iter().flatten().all(idle)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use driftline_event::ColumnRole;
+    use driftline_sketch::{ColumnProfile, ProfileOptions, ReferenceBuilder};
+
+    use super::*;
+    use crate::decision::{DecisionSpec, bank_bytes};
+    use crate::model::{Asker, Model};
+    use crate::spec::ModelSpec;
+
+    fn model(version: &str) -> Model {
+        let mut builder = ReferenceBuilder::new("m", "1", ProfileOptions::default());
+        let values = (0..10_000).map(|i| f64::from(i).sqrt()).collect();
+        builder.numeric("x", ColumnRole::Feature, values).unwrap();
+        let names: Vec<String> = (0..10_000).map(|i| format!("{}", i % 40)).collect();
+        let names = names.iter().map(|name| Some(name.as_str()));
+        builder
+            .categorical("c", ColumnRole::Feature, names)
+            .unwrap();
+        let spec = ModelSpec {
+            decision: Some(DecisionSpec::new(1.0, Duration::from_secs(60))),
+            ..ModelSpec::new(Arc::new(builder.build().unwrap()), "m", version)
+        };
+        Model::new(Arc::new(spec))
+    }
+
+    /// The bank of all events after a step of the reference's own counts.
+    fn stepped(model: &Model) -> SeriesBank {
+        let asker = Asker {
+            segment: None,
+            trailing: None,
+            peer: None,
+        };
+        let view = View {
+            budget: model.budget.as_ref().unwrap(),
+            profile: &model.spec.profile,
+            own_banks: &model.own_banks,
+            source: model.bank_source(asker),
+            slice: None,
+            is_segment: false,
+        };
+        let mut pane = PaneSummary::empty(&model.spec.profile);
+        let columns = model.spec.profile.columns.iter();
+        pane.columns = columns.map(|c| c.profile.reference()).collect();
+        pane.rows = 10_000;
+        let mut bank = SeriesBank::default();
+        bank.gather(&pane).unwrap();
+        bank.step(60_000_000, &view).unwrap();
+        bank
+    }
+
+    #[test]
+    fn versions_with_the_same_reference_share_its_banks() {
+        let (first, mut second) = (model("1"), model("2"));
+        second.share_banks([&first].into_iter());
+        let (a, b) = (stepped(&first), stepped(&second));
+        assert!(Arc::ptr_eq(&a.banks, &b.banks));
+        assert!(!Arc::ptr_eq(&a.banks, &stepped(&model("3")).banks));
+    }
+
+    #[test]
+    fn the_memory_is_what_is_said() {
+        let model = model("1");
+        let mut bank = stepped(&model);
+        for (column, profiled) in model.spec.profile.columns.iter().enumerate() {
+            let profile: &ColumnProfile = &profiled.profile;
+            let banks: usize = bank.banks[column].iter().map(Bank::bytes).sum();
+            let states: usize = bank.streams[column].iter().map(|s| s.state.bytes()).sum();
+            let latches = STREAMS * (size_of::<Stream>() - size_of::<BankState>());
+            let (all, said) = (banks + states + latches, bank_bytes(profile));
+            let name = &profiled.column.name;
+            assert!(
+                (all..all + all / 5).contains(&said),
+                "{name}: {said} for banks of {banks} and evidence of {states}"
+            );
+        }
+        bank.rest(i64::MAX);
+        assert!(bank.is_idle() && bank.banks.is_empty() && bank.streams.is_empty());
+    }
+}

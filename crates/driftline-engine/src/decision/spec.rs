@@ -160,3 +160,131 @@ pub(crate) fn version_problem(spec: &ModelSpec, all: &[ModelSpec]) -> Option<Spe
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use driftline_event::ColumnRole;
+    use driftline_sketch::{ProfileOptions, ReferenceBuilder};
+
+    use super::*;
+    use crate::spec::{ModelSet, WindowSpec};
+
+    fn spec(values: u32, version: &str, decision: DecisionSpec) -> ModelSpec {
+        let mut builder = ReferenceBuilder::new("m", "1", ProfileOptions::default());
+        let values = (0..values).map(f64::from).collect();
+        builder.numeric("x", ColumnRole::Feature, values).unwrap();
+        ModelSpec {
+            decision: Some(decision),
+            ..ModelSpec::new(Arc::new(builder.build().unwrap()), "m", version)
+        }
+    }
+
+    fn decision() -> DecisionSpec {
+        DecisionSpec::new(1.0, Duration::from_secs(300))
+    }
+
+    fn follows(version: &str) -> DecisionSpec {
+        DecisionSpec {
+            baseline: Baseline::Version(version.to_owned()),
+            ..decision()
+        }
+    }
+
+    fn said(specs: Vec<ModelSpec>) -> String {
+        ModelSet::new(specs)
+            .err()
+            .map_or_else(String::new, |e| e.to_string())
+    }
+
+    #[test]
+    fn what_cannot_be_decided_by_is_refused() {
+        type Spoil = fn(&mut DecisionSpec);
+        let trailing = |size, lag| Baseline::Trailing {
+            size: Duration::from_secs(size),
+            lag: Duration::from_secs(lag),
+        };
+        let cases: [(Spoil, &str); 12] = [
+            (|d| d.alarms_per_month = 0.0, "the budget must be"),
+            (|d| d.alarms_per_month = f64::INFINITY, "the budget must be"),
+            (
+                |d| d.step = Duration::from_secs(90),
+                "the decision step must",
+            ),
+            (|d| d.step = Duration::ZERO, "the decision step must"),
+            (
+                |d| d.weights = [("y".into(), 1.0)].into(),
+                "the weight of `y`: the reference",
+            ),
+            (
+                |d| d.weights = [("x".into(), -1.0)].into(),
+                "the weight of `x` must",
+            ),
+            (|d| d.tolerance = 0.0, "a tolerance must"),
+            (|d| d.tolerance = 3.2, "a tolerance must"),
+            (|d| d.quality_tolerance = f64::NAN, "a tolerance must"),
+            (|d| d.clear_evidence = 1.0, "clear_evidence must"),
+            (|d| d.clear_evidence = f64::NAN, "clear_evidence must"),
+            (
+                |d| d.calibration = Some(Arc::default()),
+                "the calibration cannot be used",
+            ),
+        ];
+        for (spoil, message) in cases {
+            let mut decision = decision();
+            spoil(&mut decision);
+            let said = said(vec![spec(100, "1", decision)]);
+            assert!(said.contains(message), "{message}: {said}");
+        }
+        for (size, lag, is_fine) in [
+            (90, 60, false),
+            (120, 90, false),
+            (0, 60, false),
+            (120, 0, true),
+        ] {
+            let decision = DecisionSpec {
+                baseline: trailing(size, lag),
+                ..decision()
+            };
+            let said = said(vec![spec(100, "1", decision)]);
+            assert_eq!(
+                !said.contains("size and lag"),
+                is_fine,
+                "{size} {lag}: {said}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_a_version_that_is_alike_can_be_a_baseline() {
+        let other = spec(100, "1", decision());
+        let windows = vec![WindowSpec {
+            name: "w".to_owned(),
+            size: Duration::from_secs(3_600),
+            slide: Duration::from_secs(60),
+        }];
+        let cut = ModelSpec {
+            windows,
+            ..other.clone()
+        };
+        let cases = [
+            (vec![], "it is not configured"),
+            (
+                vec![spec(100, "1", follows("2"))],
+                "it is itself compared with a version",
+            ),
+            (vec![spec(90, "1", decision())], "it has another reference"),
+            (vec![cut], "it has other panes or windows"),
+            (vec![other], ""),
+        ];
+        for (mut specs, message) in cases {
+            specs.push(spec(100, "2", follows("1")));
+            let said = said(specs);
+            assert!(
+                said.contains(message) && said.is_empty() == message.is_empty(),
+                "{said}"
+            );
+        }
+        let itself = said(vec![spec(100, "2", follows("2"))]);
+        assert!(itself.contains("it is this one"), "{itself}");
+    }
+}
