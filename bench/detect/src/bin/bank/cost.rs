@@ -90,7 +90,7 @@ fn nanos_per(steps: usize, work: impl FnOnce()) -> f64 {
 
 /// Time that this process, which has one thread, has been on a processor: other processes cannot slow it down. NaN where
 /// Linux does not tell.
-fn cpu_nanos() -> f64 {
+pub(crate) fn cpu_nanos() -> f64 {
     let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
     let nanos = text.split_whitespace().next().and_then(|n| n.parse().ok());
     nanos.unwrap_or(f64::NAN)
