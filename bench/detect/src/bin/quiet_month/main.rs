@@ -191,11 +191,13 @@ impl Run {
     fn shifts(&self, poisson: &Poisson, deadline: Instant) -> Result<Vec<ShiftResult>> {
         let mut rows = Vec::new();
         for row in 0..SHIFTS.len() {
-            if self.replicates == 0 || Instant::now() >= deadline {
+            let file = format!("shift-{row}-{}.json", self.replicates);
+            let file = self.directory.join(file);
+            let is_late = Instant::now() >= deadline && !file.exists();
+            if self.replicates == 0 || is_late {
                 break;
             }
-            let file = format!("shift-{row}-{}.json", self.replicates);
-            rows.push(cached(&self.directory.join(file), || {
+            rows.push(cached(&file, || {
                 let replicates = self.parallel(self.replicates, |index| {
                     shifts::replicate(row, index, self.seed, poisson)
                 });
