@@ -106,6 +106,7 @@ impl Column {
 }
 
 /// Not later than published, within the interval of the median.
+#[expect(clippy::print_stdout, reason = "shown when a test fails")]
 fn check(name: &str, published: [u32; 3], shifted: fn(&mut Random, f64) -> f64) {
     let column = Column::new();
     for (tolerance, published) in [0.0, 0.05, 0.1].into_iter().zip(published) {
