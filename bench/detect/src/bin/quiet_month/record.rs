@@ -90,6 +90,8 @@ impl ScenarioResult {
         if pool.len() < FEATURES {
             return None;
         }
+        // A pool of one month's features can be put together in one way only.
+        let count = if pool.len() == FEATURES { 1 } else { count };
         let threshold = threshold();
         let mut rng = Rng::new(seed ^ 0x006d_6f6e_7468, scenario.stream());
         let months = months(pool, count, threshold, &mut rng);

@@ -51,7 +51,7 @@ fn a_record_becomes_a_table() {
     };
     let mut month = simulation.month(0, Season::None);
     month.hours = month.hours.repeat(15);
-    let pool = vec![month; FEATURES];
+    let pool = vec![month; FEATURES + 1];
     let flood = classical::flood(scenario, SEED, 3, DAY, &poisson);
     let result = ScenarioResult::new(scenario, &pool, 10, SEED, Some(flood)).expect("a month");
     assert_eq!(
