@@ -93,6 +93,9 @@ pub struct CalibrationOptions {
     pub days_for_hour_of_week: usize,
     /// A day may be dropped if its distance is more than so many times what the other days' largest distances usually are.
     pub drop_ratio: f64,
+    /// What the dispersion is at least where history has too few hits to measure it, such as of out-of-range values that
+    /// never came: that of the column's shape, for what makes values come in clumps makes bad ones too.
+    pub dispersion_when_rare: f64,
     /// The share of days that may be dropped; with more suspects, or any two of them in a row, all days are kept.
     pub drop_share_max: f64,
     /// Limits of the reference's rates by indicator, for [`Bank::new_with_bounds`]; for the plain season only.
@@ -115,6 +118,7 @@ impl Default for CalibrationOptions {
             block_events: 1_000.0,
             days_for_hour_of_day: 7,
             days_for_hour_of_week: 28,
+            dispersion_when_rare: 1.0,
             drop_ratio: 2.0,
             drop_share_max: 0.05,
             bounds: Vec::new(),
@@ -208,7 +212,12 @@ pub fn calibrate_stream(
 ) -> StreamFit {
     let cells = history::cells(panes);
     let days = history::days(&cells);
-    let dispersion = dispersion(panes, options.pane);
+    let least = if history::is_rare(&cells) {
+        options.dispersion_when_rare.max(1.0)
+    } else {
+        1.0
+    };
+    let dispersion = dispersion(panes, options.pane).max(least);
     let events: f64 = cells.iter().map(|c| history::events(&c.tally)).sum();
     let days_of_a_pane = options.pane.as_micros() as f64 / history::DAY_MICROS as f64;
     let stream = Stream {
@@ -218,6 +227,7 @@ pub fn calibrate_stream(
         indicators,
         reference,
         dispersion,
+        least_dispersion: least,
         options,
     };
     let mut seasons: Vec<Season> = options.seasons.clone();
@@ -248,6 +258,7 @@ struct Stream<'a> {
     indicators: &'a Indicators,
     reference: Option<&'a Tally>,
     dispersion: f64,
+    least_dispersion: f64,
     options: &'a CalibrationOptions,
 }
 
@@ -279,7 +290,7 @@ impl Stream<'_> {
         });
         // Each day is a part of what it is compared with.
         let days = self.days.len() as f64;
-        (around * days / (days - 1.0).max(1.0)).max(1.0)
+        (around * days / (days - 1.0).max(1.0)).max(self.least_dispersion)
     }
 
     /// The squared number of standard deviations that noise moves the most deviant indicator, times the dispersion.

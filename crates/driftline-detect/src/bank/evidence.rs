@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::null::{LANES, valid};
+use super::null::{LANE_WEIGHTS, LANES, valid};
 use super::{Bank, ComponentId, Tally};
 
 /// Evidence beyond this makes no difference to any alarm.
@@ -141,11 +141,12 @@ pub(super) struct Start {
 }
 
 impl Start {
-    /// The part of the weight that a component starts with that expects to lose `expected` in this step.
+    /// What the component in a lane starts with that expects to lose `expected` in this step.
     #[inline(always)]
-    pub(super) fn of(self, expected: f32) -> f32 {
+    pub(super) fn of(self, lane: usize, expected: f32) -> f32 {
         let share = expected * self.per_drift;
-        self.weight * if share < 1.0 { share } else { 1.0 }
+        let weight = self.weight * LANE_WEIGHTS[lane];
+        weight * if share < 1.0 { share } else { 1.0 }
     }
 }
 
@@ -166,7 +167,7 @@ fn step_lanes(
             std::array::from_fn(|i| surplus[first + i] * slopes[first + i] + expected[i]);
         let factors = exp2_below_each(exponents);
         for i in 0..4 {
-            let grown = (evidence[first + i] + start.of(expected[i])) * factors[i];
+            let grown = (evidence[first + i] + start.of(first + i, expected[i])) * factors[i];
             evidence[first + i] = if grown < EVIDENCE_MAX {
                 grown
             } else {
@@ -254,8 +255,17 @@ mod tests {
             }
             hits += 1.0;
         }
-        let weight = f64::from(bank.nulls[0].weight);
-        means.map(|mean| if mean > 0.0 { mean / weight } else { 0.0 })
+        let mut lane = 0;
+        means.map(|mean| {
+            let weight = weight(bank, lane);
+            lane += 1;
+            if mean > 0.0 { mean / weight } else { 0.0 }
+        })
+    }
+
+    /// What the component in a lane starts with.
+    fn weight(bank: &Bank, lane: usize) -> f64 {
+        f64::from(bank.nulls[0].weight * LANE_WEIGHTS[lane])
     }
 
     #[test]
@@ -321,8 +331,8 @@ mod tests {
                     }
                 }
             }
-            let weight = f64::from(bank.nulls[0].weight);
-            assert!(means.into_iter().all(|mean| mean <= weight), "{means:?}");
+            let is_fair = |(lane, mean): (usize, f64)| mean <= weight(&bank, lane) * (1.0 + 1e-7);
+            assert!(means.into_iter().enumerate().all(is_fair), "{means:?}");
         }
     }
 
@@ -363,7 +373,7 @@ mod tests {
                 let is_live = bank.slopes[index] != 0.0;
                 if is_live && trials > 0.0 {
                     let ratio = bank.log_ratio(ComponentId::at(index), hits, trials);
-                    *exact = ((*exact + f64::from(bank.nulls[0].weight)) * ratio.exp()).min(1e30);
+                    *exact = ((*exact + weight(&bank, index)) * ratio.exp()).min(1e30);
                 }
                 let computed = f64::from(state.components[index]);
                 assert!(

@@ -32,10 +32,10 @@ const FINE_INTERVALS: usize = 48;
 
 /// Shares of the weight: most changes move values up or down, some change their spread, few only a peak or a tail. A part
 /// of a half costs 0.7 nats of the more than twenty that an alarm takes.
-const CUT_WEIGHT: f64 = 0.65;
-const TAIL_WEIGHT: f64 = 0.04;
-const CENTRAL_WEIGHT: f64 = 0.25;
-const INTERVAL_WEIGHT: f64 = 0.06;
+const CUT_WEIGHT: f64 = 0.63;
+const TAIL_WEIGHT: f64 = 0.03;
+const CENTRAL_WEIGHT: f64 = 0.29;
+const INTERVAL_WEIGHT: f64 = 0.05;
 
 /// Most frequent categories that have an indicator of their own where not all can.
 const SINGLE_CATEGORIES: usize = 60;

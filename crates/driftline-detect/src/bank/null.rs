@@ -12,6 +12,18 @@ pub const SHIFTS: usize = 6;
 /// Components of one indicator: shifts times directions.
 pub(super) const LANES: usize = 2 * SHIFTS;
 
+/// How the alternatives weigh by shift: the middle ones are the best for most changes that anybody waits for.
+const SHIFT_WEIGHTS: [f32; SHIFTS] = [0.8, 1.0, 1.2, 1.4, 1.1, 0.5];
+/// The same by lane.
+pub(super) const LANE_WEIGHTS: [f32; LANES] = {
+    let mut weights = [0.0; LANES];
+    let mut lane = 0;
+    while lane < LANES {
+        weights[lane] = SHIFT_WEIGHTS[lane / 2];
+        lane += 1;
+    }
+    weights
+};
 /// Below this many hits in the reference its share's limit is computed exactly.
 const RARE_HITS: f64 = 100.0;
 /// The nearest that the alternative of a return comes to 0 or 1, as a part of the way to the tolerance's edge. An
@@ -158,7 +170,8 @@ pub(super) struct Null {
     pub(super) rate: f64,
     /// Arcsine of the largest and of the smallest tolerated share; beyond 0 or π, nothing is outside.
     pub(super) edges: [f64; 2],
-    /// Evidence that each component of the indicator starts with in each step; all live ones' sum is at most one.
+    /// Evidence that each component of the indicator starts with in each step, but for [`LANE_WEIGHTS`]; all live ones'
+    /// sum is at most one.
     pub(super) weight: f32,
 }
 
@@ -270,7 +283,7 @@ impl Bank {
             bank.slopes[index] = slope as f32;
             bank.drifts[index] = (drift - drift.abs() * f64::from(ROUNDING)) as f32;
             bank.live += 1;
-            weights += f64::from(null.weight);
+            weights += f64::from(null.weight * LANE_WEIGHTS[index % LANES]);
         }
         for null in &mut bank.nulls {
             let weight = f64::from(null.weight) / weights * (1.0 - f64::from(ROUNDING));

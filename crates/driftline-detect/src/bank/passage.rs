@@ -61,7 +61,7 @@ impl Passage {
                 let expected = trials * drifts[lane];
                 let factor = exp2_below(surplus * slopes[lane] + expected);
                 growth[lane] = normal(capped(growth[lane] * factor));
-                gain[lane] = capped((gain[lane] + start.of(expected)) * factor);
+                gain[lane] = capped((gain[lane] + start.of(lane, expected)) * factor);
                 high[lane] = larger(high[lane], growth[lane]);
                 top[lane] = larger(top[lane], gain[lane]);
             }

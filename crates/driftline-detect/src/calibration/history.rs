@@ -61,6 +61,17 @@ pub(super) fn events(tally: &Tally) -> f64 {
     tally.trials.iter().copied().fold(0.0, f64::max)
 }
 
+/// Fewer hits, or misses, than this say nothing about how they clump.
+const CLUMP_HITS_MIN: f64 = 50.0;
+
+/// Whether no indicator came, and failed to come, often enough in all of history to measure a dispersion by.
+pub(super) fn is_rare(cells: &[Cell]) -> bool {
+    let mut all = Tally::default();
+    cells.iter().for_each(|cell| all.add(&cell.tally));
+    let mut counts = all.hits.iter().zip(&all.trials);
+    counts.all(|(hits, trials)| hits.min(trials - hits) < CLUMP_HITS_MIN)
+}
+
 /// What is usual in each slot of a season: fixed, or the sum of history's days.
 #[derive(Clone, Debug)]
 pub(super) enum Usual<'a> {

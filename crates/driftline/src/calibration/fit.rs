@@ -215,6 +215,7 @@ fn fit_slice(plan: &Plan<'_>, is_segment: bool, history: &History) -> Vec<[Fitte
         let panes = history.panes(column, plan.profile, &streams, plan.step);
         let mut reference = <[Tally; 2]>::default();
         streams.read(&profile.reference(), &mut reference);
+        let mut shape_dispersion = 1.0;
         [0, 1].map(|side| {
             let weight = plan.weights.of(is_segment, column, side);
             let bounds = if side == 1 && !is_segment {
@@ -231,11 +232,13 @@ fn fit_slice(plan: &Plan<'_>, is_segment: bool, history: &History) -> Vec<[Fitte
                 },
                 threshold: plan.threshold / weight.max(1e-12),
                 bounds,
+                dispersion_when_rare: shape_dispersion,
                 ..CalibrationOptions::default()
             };
             let reference = (!is_segment).then_some(&reference[side]);
             let indicators = streams.indicators()[side].clone();
             let fit = calibrate_stream(&panes[side], &indicators, reference, &options);
+            shape_dispersion = fit.dispersion;
             (indicators, fit, options, weight)
         })
     })

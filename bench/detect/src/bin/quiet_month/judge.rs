@@ -191,6 +191,7 @@ impl<'a> History<'a> {
     }
 
     pub(crate) fn fit(self) -> Fit {
+        let mut shape_dispersion = 1.0;
         let [shape, quality] = self.sides.map(|(kind, indicators, panes)| {
             let (_, reference) = kind.reference(self.profile);
             let options = CalibrationOptions {
@@ -201,9 +202,11 @@ impl<'a> History<'a> {
                     ..BankOptions::default()
                 },
                 threshold: threshold() / kind.weight(),
+                dispersion_when_rare: shape_dispersion,
                 ..CalibrationOptions::default()
             };
             let fit = calibrate_stream(&panes, &indicators, Some(&reference), &options);
+            shape_dispersion = fit.dispersion;
             FitSide {
                 indicators,
                 options,
