@@ -190,7 +190,7 @@ impl VersionReport {
             events,
         } = &self.history;
         let compared = match self.season {
-            Season::None => "each hour is compared with the reference",
+            Season::None => "all is compared with the reference as it is",
             Season::HourOfDay => "each hour is compared with the same hour of other days",
             Season::HourOfWeek => "each hour is compared with the same hour of other weeks",
         };
