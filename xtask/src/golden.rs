@@ -49,7 +49,10 @@ fn environment(root: &Path, script: &Path) -> (String, PathBuf) {
     let own = root.join(directory).join("requirements.txt");
     match directory.file_name() {
         Some(name) if own.is_file() => (format!("golden-{}", name.to_string_lossy()), own),
-        _ => ("golden".to_owned(), root.join(DIRECTORY).join("requirements.txt")),
+        _ => (
+            "golden".to_owned(),
+            root.join(DIRECTORY).join("requirements.txt"),
+        ),
     }
 }
 

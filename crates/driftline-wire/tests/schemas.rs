@@ -4,8 +4,8 @@
 use apache_avro::Schema;
 use apache_avro::schema_compatibility::SchemaCompatibility;
 use driftline_event::{
-    AlertEvent, AlertKind, AlertStatus, ColumnRole, Effect, Evidence, SeriesKey, Severity, Statistic,
-    Timestamp, WindowSpan,
+    AlertEvent, AlertKind, AlertStatus, ColumnRole, Effect, Evidence, SeriesKey, Severity,
+    Statistic, Timestamp, WindowSpan,
 };
 use driftline_wire::cloudevents::{self, ALERT_SCHEMA, RETRAIN_REQUEST_SCHEMA};
 use driftline_wire::{LABEL_SCHEMA, PREDICTION_SCHEMA};
