@@ -282,7 +282,7 @@ fn evidence_cell(page: &mut String, report: &WindowReport) {
     let percent = (share * 100.0).round();
     let _ = write!(
         page,
-        "<td data-v=\"{percent}\"><meter min=\"0\" max=\"100\" value=\"{percent}\" \
+        "<td data-v=\"{percent}\"><meter min=\"0\" max=\"100\" low=\"50\" high=\"99\" optimum=\"0\" value=\"{percent}\" \
          aria-label=\"evidence\">{percent} %</meter> <small>{percent} %</small></td>"
     );
 }

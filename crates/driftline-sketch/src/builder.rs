@@ -252,7 +252,8 @@ impl ReferenceBuilder {
             row_codes.extend(codes.iter().map(|column| column[row]));
             profile.add_codes(&[tree.leaf(&row_numbers, &row_codes)], &mut reference);
         }
-        profile.distinct = tree.leaves() as u64;
+        // Without rows there is one leaf, and nothing in it.
+        profile.distinct = reference.counts.iter().filter(|rows| **rows > 0).count() as u64;
         profile.reference = reference;
         self.kept.clear();
         let profile = ColumnProfile::Categorical(profile);

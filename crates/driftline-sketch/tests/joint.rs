@@ -232,6 +232,18 @@ fn the_column_is_derived_and_no_event_has_it() {
 }
 
 #[test]
+fn a_reference_without_rows_has_one_empty_leaf() {
+    let mut builder = builder(8);
+    for name in ["a", "b"] {
+        builder.numeric(name, ColumnRole::Feature, vec![]).unwrap();
+    }
+    let profile = builder.build().unwrap();
+    assert_eq!(leaves_of(&profile).counts, [0]);
+    let read = ReferenceProfile::from_json(&profile.to_json()).unwrap();
+    assert_eq!(read, profile);
+}
+
+#[test]
 fn what_cannot_be_cut_is_refused() {
     let mut taken = builder(64);
     taken
