@@ -1,28 +1,16 @@
-//! Seeded random numbers: xoshiro256++ (Blackman and Vigna 2019), seeded by splitmix64.
+//! Seeded random numbers.
 
-pub(crate) struct Random([u64; 4]);
+use driftline_bench_detect::Xoshiro;
+
+pub(crate) struct Random(Xoshiro);
 
 impl Random {
-    pub(crate) fn new(mut seed: u64) -> Self {
-        Self([(); 4].map(|()| {
-            seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let z = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            z ^ (z >> 31)
-        }))
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Xoshiro::new(seed))
     }
 
     pub(crate) fn bits(&mut self) -> u64 {
-        let s = &mut self.0;
-        let result = s[0].wrapping_add(s[3]).rotate_left(23).wrapping_add(s[0]);
-        let t = s[1] << 17;
-        s[2] ^= s[0];
-        s[3] ^= s[1];
-        s[1] ^= s[2];
-        s[0] ^= s[3];
-        s[2] ^= t;
-        s[3] = s[3].rotate_left(45);
-        result
+        self.0.bits()
     }
 
     /// Above 0 and below 1.

@@ -1,33 +1,19 @@
 //! Random numbers: a small generator, and the laws that a month of traffic needs.
 
-/// xoshiro256++ (Blackman and Vigna 2019), seeded by splitmix64: the same numbers on every machine.
+use driftline_bench_detect::Xoshiro;
+
 #[derive(Clone, Debug)]
-pub(crate) struct Rng([u64; 4]);
+pub(crate) struct Rng(Xoshiro);
 
 impl Rng {
     /// An own sequence for each pair of a seed and a stream.
     pub(crate) fn new(seed: u64, stream: u64) -> Self {
-        let mut state = seed ^ stream.wrapping_mul(0xd134_2543_de82_ef95).rotate_left(17);
-        Self(std::array::from_fn(|_| {
-            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = state;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            z ^ (z >> 31)
-        }))
+        let mixed = stream.wrapping_mul(0xd134_2543_de82_ef95).rotate_left(17);
+        Self(Xoshiro::new(seed ^ mixed))
     }
 
     pub(crate) fn bits(&mut self) -> u64 {
-        let s = &mut self.0;
-        let result = s[0].wrapping_add(s[3]).rotate_left(23).wrapping_add(s[0]);
-        let t = s[1] << 17;
-        s[2] ^= s[0];
-        s[3] ^= s[1];
-        s[1] ^= s[2];
-        s[0] ^= s[3];
-        s[2] ^= t;
-        s[3] = s[3].rotate_left(45);
-        result
+        self.0.bits()
     }
 
     /// Uniform on the open interval from 0 to 1.
