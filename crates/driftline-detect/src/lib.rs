@@ -30,6 +30,7 @@ mod machine;
 mod p_value;
 mod quorum;
 mod rule;
+pub mod sequential;
 
 pub use alert::{
     ALL_COLUMNS, BANK, BankSubject, PValueSubject, QuorumSubject, Subject, alert_kind, fingerprint,
