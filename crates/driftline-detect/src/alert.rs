@@ -17,16 +17,14 @@ pub const fn alert_kind(statistic: Statistic, role: ColumnRole) -> AlertKind {
         _ if statistic.is_quality() => AlertKind::DataQuality,
         ColumnRole::Output => AlertKind::PredictionDrift,
         ColumnRole::Feature => AlertKind::FeatureDrift,
+        ColumnRole::Label => AlertKind::ConceptDrift,
     }
 }
 
 /// The identity of everything that is ever said about one rule on one window of one series: 32 hex digits
 /// of xxh3-128 over the model, version, segment, column, role, kind, rule and window.
 pub fn fingerprint(series: &SeriesKey, kind: AlertKind, rule: &str, window: &str) -> String {
-    let role = match series.role {
-        ColumnRole::Feature => "feature",
-        ColumnRole::Output => "output",
-    };
+    let role = series.role.as_str();
     let segment = series.segment.as_deref();
     let mut hash = Xxh3::new();
     // No segment and an empty segment are not the same, so presence is hashed too.
@@ -106,6 +104,7 @@ impl Subject<'_> {
             onset: None,
             effect: None,
             incident: None,
+            metric: None,
             summary: self.summary(status),
         }
     }
@@ -129,10 +128,7 @@ impl Subject<'_> {
 
 /// A column of a segment in words, as sentences about it begin.
 fn column_words(series: &SeriesKey) -> String {
-    let role = match series.role {
-        ColumnRole::Feature => "feature",
-        ColumnRole::Output => "output",
-    };
+    let role = series.role.as_str();
     let segment = series.segment.as_ref();
     let segment = segment.map_or_else(String::new, |s| format!(" where {s}"));
     format!("{role} `{}`{segment}", series.feature)
@@ -209,6 +205,7 @@ impl BankSubject<'_> {
             onset: Some(self.window.start),
             effect: Some(self.effect.clone()),
             incident: Some(self.incident.to_owned()),
+            metric: None,
             summary: self.summary(status),
         }
     }

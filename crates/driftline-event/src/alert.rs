@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Effect, SeriesKey, Statistic, Timestamp, WindowSpan};
+use crate::{Effect, Metric, SeriesKey, Statistic, Timestamp, WindowSpan};
 
 /// What an alert is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -14,6 +14,14 @@ pub enum AlertKind {
     PredictionDrift,
     /// Missing, invalid, out-of-range or unseen values became more common.
     DataQuality,
+    /// What is true for the same prediction changed: errors, or how scores and labels go together.
+    ConceptDrift,
+    /// The distribution of the labels moved.
+    LabelDrift,
+    /// A performance metric fell below what the baseline allows.
+    Performance,
+    /// Labels that should be there are not.
+    LabelsLate,
 }
 
 impl AlertKind {
@@ -23,6 +31,10 @@ impl AlertKind {
             Self::FeatureDrift => "feature_drift",
             Self::PredictionDrift => "prediction_drift",
             Self::DataQuality => "data_quality",
+            Self::ConceptDrift => "concept_drift",
+            Self::LabelDrift => "label_drift",
+            Self::Performance => "performance",
+            Self::LabelsLate => "labels_late",
         }
     }
 }
@@ -109,6 +121,9 @@ pub struct AlertEvent {
     pub rule: String,
     /// What made it hold.
     pub statistic: Evidence,
+    /// The performance metric, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<Metric>,
     /// The window of this step.
     pub window: WindowSpan,
     /// The reference's id.

@@ -24,6 +24,19 @@ pub enum ColumnRole {
     Feature,
     /// Something the model said: its score, value or label.
     Output,
+    /// What turned out to be true, and what follows from it: error, calibration. Never a column of a [`Layout`].
+    Label,
+}
+
+impl ColumnRole {
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Feature => "feature",
+            Self::Output => "output",
+            Self::Label => "label",
+        }
+    }
 }
 
 /// One monitored column.

@@ -9,6 +9,7 @@ mod alert;
 mod decimal;
 mod drop_reason;
 mod layout;
+mod performance;
 mod report;
 mod row;
 mod season;
@@ -19,6 +20,7 @@ pub use alert::{AlertEvent, AlertKind, AlertStatus, Evidence, Severity};
 pub use decimal::decimal;
 pub use drop_reason::{DropReason, RejectKind};
 pub use layout::{Catalog, CatalogError, Column, ColumnKind, ColumnRole, Layout, LayoutId};
+pub use performance::{Better, Maturity, Metric, MetricValue, PerformanceReport, Task};
 pub use report::{
     Comparison, Decision, Effect, Quality, SampleSize, SeriesKey, SeriesState, Statistic,
     StatisticValue, Verdict, WindowReport, WindowSpan,

@@ -58,6 +58,12 @@ statistics! {
     Bank = "bank";
     /// The same for missing, invalid, out-of-range and unseen values.
     BankQuality = "bank_quality";
+    /// A performance metric: [`AlertEvent::metric`](crate::AlertEvent::metric) says which.
+    Performance = "performance";
+    /// Share of predictions that have a label, 0 to 1.
+    LabelCoverage = "label_coverage";
+    /// What a sequential detector makes of the error rate: 0 stable, 1 warning, 2 drift.
+    Detector = "detector";
 }
 
 impl Statistic {
@@ -75,13 +81,24 @@ impl Statistic {
 
     /// The statistics that a threshold rule can be put on.
     pub fn threshold_rules() -> impl Iterator<Item = Self> {
-        Self::ALL.iter().copied().filter(|s| !s.is_evidence())
+        Self::ALL
+            .iter()
+            .copied()
+            .filter(|s| !s.is_evidence() && !s.is_of_labels())
     }
 
     /// Whether it is the evidence of the indicator bank, which no threshold rule can be put on: the
     /// false-alarm budget is its threshold.
     pub const fn is_evidence(self) -> bool {
         matches!(self, Self::Bank | Self::BankQuality)
+    }
+
+    /// Whether it comes from labels, not from the counts of a column.
+    pub const fn is_of_labels(self) -> bool {
+        matches!(
+            self,
+            Self::Performance | Self::LabelCoverage | Self::Detector
+        )
     }
 }
 
@@ -165,6 +182,8 @@ pub enum SeriesState {
     Drifted,
     /// No event came for longer than a window.
     Stale,
+    /// Fewer labels came than should have by now.
+    LabelsLate,
 }
 
 impl SeriesState {
@@ -177,6 +196,7 @@ impl SeriesState {
             Self::Warning => "warning",
             Self::Drifted => "drifted",
             Self::Stale => "stale",
+            Self::LabelsLate => "labels_late",
         }
     }
 }

@@ -319,6 +319,7 @@ fn badge(state: SeriesState) -> String {
         SeriesState::WarmingUp => ("○", "warming up"),
         SeriesState::NotEnoughData => ("○", "not enough data"),
         SeriesState::Stale => ("◌", "stale"),
+        SeriesState::LabelsLate => ("◌", "labels late"),
     };
     let class = state.as_str();
     format!("<span class=\"badge {class}\"><span aria-hidden=\"true\">{shape}</span> {word}</span>")

@@ -43,6 +43,7 @@ pub(crate) const fn urgency(state: SeriesState) -> u8 {
         SeriesState::Drifted => 5,
         SeriesState::Warning => 4,
         SeriesState::Stale => 3,
+        SeriesState::LabelsLate => 3,
         SeriesState::NotEnoughData => 2,
         SeriesState::WarmingUp => 1,
         SeriesState::Stable => 0,

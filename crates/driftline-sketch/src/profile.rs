@@ -200,6 +200,7 @@ fn content_hash(
         bytes.push(match column.role {
             ColumnRole::Feature => 0,
             ColumnRole::Output => 1,
+            ColumnRole::Label => 2,
         });
         write_varint(profile.cells() as u128, &mut bytes);
         write_cuts(profile, &mut bytes);

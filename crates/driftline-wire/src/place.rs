@@ -47,6 +47,8 @@ impl Names {
             let role = match column.role {
                 ColumnRole::Feature => Role::Feature,
                 ColumnRole::Output => Role::Output,
+                // Labels have a topic of their own: no field of a prediction is one.
+                ColumnRole::Label => continue,
             };
             by_role[role as usize].insert(column.name.clone(), place);
             if let (Role::Output, Some(class)) = (role, column.name.strip_prefix("scores.")) {

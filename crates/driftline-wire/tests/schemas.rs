@@ -89,6 +89,7 @@ fn event(status: AlertStatus) -> AlertEvent {
             tolerance: 0.1,
         }),
         incident: Some("i1".into()),
+        metric: Some(driftline_event::Metric::RocAuc),
         summary: "distance drifted".into(),
     }
 }

@@ -159,6 +159,7 @@ impl About<'_> {
             onset: None,
             effect: None,
             incident: None,
+            metric: None,
             summary,
         }
     }

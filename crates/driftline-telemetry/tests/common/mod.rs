@@ -99,6 +99,7 @@ pub fn alert(series: SeriesKey, status: AlertStatus) -> AlertEvent {
         onset: None,
         effect: None,
         incident: None,
+        metric: None,
         summary: format!("{} drifted: psi 0.310 is at or above 0.200", series.feature),
         window,
         series,

@@ -162,7 +162,7 @@ fn describe(profile: &ReferenceProfile) -> String {
     for column in &profile.columns {
         let mut row = vec![
             column.column.name.clone(),
-            role_name(column.column.role).to_owned(),
+            column.column.role.as_str().to_owned(),
             kind_name(column.column.kind).to_owned(),
         ];
         match &column.profile {
@@ -234,7 +234,7 @@ fn summary(profile: &ReferenceProfile) -> serde_json::Value {
         .columns
         .iter()
         .map(|column| {
-            let (name, role) = (&column.column.name, role_name(column.column.role));
+            let (name, role) = (&column.column.name, column.column.role.as_str());
             let kind = kind_name(column.column.kind);
             match &column.profile {
                 ColumnProfile::Numeric(numeric) => {
@@ -281,13 +281,6 @@ fn numbers(numeric: &NumericProfile) -> serde_json::Value {
         "quartiles": [quantile(0.25), quantile(0.5), quantile(0.75)],
         "bins": numeric.bins(),
     })
-}
-
-fn role_name(role: ColumnRole) -> &'static str {
-    match role {
-        ColumnRole::Feature => "feature",
-        ColumnRole::Output => "output",
-    }
 }
 
 pub(super) fn kind_name(kind: ColumnKind) -> &'static str {
