@@ -5,6 +5,7 @@
 //! - [`sample`] compares two samples value by value, with the exact and asymptotic two-sample tests that a
 //!   notebook would call. It is what `driftline compare` prints.
 //! - [`compat`] repeats what Evidently and NannyML compute where they define things differently.
+//! - [`estimate`] says how well a model does while its labels are still to come.
 //! - [`mmd`] compares two mean embeddings of vectors.
 //!
 //! Everything is a pure function of its arguments. Empty input is `None` or an error, never a panic, and no
@@ -14,6 +15,7 @@
 pub mod binned;
 pub mod compat;
 mod distribution;
+pub mod estimate;
 mod kolmogorov;
 pub mod mmd;
 pub mod sample;
