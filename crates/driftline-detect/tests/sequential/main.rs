@@ -1,0 +1,3 @@
+//! Sequential detectors against their reference implementations.
+
+mod streams;
