@@ -166,7 +166,7 @@ impl<'a> Plan<'a> {
             let rank = match (&key.segment, key.role) {
                 (Some(_), _) if !options.segments => continue,
                 (Some(_), _) => Rank::Segment,
-                (None, ColumnRole::Output) => Rank::Output,
+                (None, ColumnRole::Output | ColumnRole::Label) => Rank::Output,
                 (None, ColumnRole::Feature) => Rank::Feature,
             };
             if rank != Rank::Segment {
