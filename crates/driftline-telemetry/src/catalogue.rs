@@ -123,6 +123,21 @@ catalogue! {
     SERIES_DROPPED = "driftline_series_dropped_total", Counter, ["model"],
         "Drift series that an exposition left out or folded into __other__ to keep within the budget";
 
+    PERFORMANCE = "driftline_performance", Gauge, ["model", "model_version", "metric", "basis", "window"],
+        "How good the predictions of a window are: realised by the labels of the last mature window, or estimated from the scores of the latest";
+    PERFORMANCE_BASELINE = "driftline_performance_baseline", Gauge, ["model", "model_version", "metric"],
+        "How good the predictions of the reference are";
+    LABEL_COVERAGE = "driftline_label_coverage_ratio", Gauge, ["model", "model_version", "window"],
+        "Share of a window's predictions that have a label";
+    LABEL_DELAY = "driftline_label_delay_seconds", Gauge, ["model", "model_version", "window", "share"],
+        "Time within which this share of a window's labels came, after their predictions";
+    LABELS_LATE = "driftline_labels_late", Gauge, ["model", "model_version", "window"],
+        "Whether a window has fewer labels than it should have by now, 1 or 0";
+    LABELS_JOINED = "driftline_join_labels_total", Counter, ["result"],
+        "Labels that the join has looked at, by what became of them";
+    JOIN_PENDING = "driftline_join_pending", Gauge, ["topic", "partition", "kind"],
+        "Predictions that wait for a label, and labels that wait for a prediction";
+
     ALERT_ACTIVE = "driftline_alert_active", Gauge, ["model", "model_version", "monitor", "kind", "severity"],
         "Whether an alert of this monitor is firing, 1 or 0";
     ALERTS_EMITTED = "driftline_alerts_emitted_total", Counter, ["model", "severity", "kind", "status"],

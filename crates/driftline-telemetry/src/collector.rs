@@ -9,7 +9,7 @@ use prometheus::proto;
 use crate::budget::{self, Sample};
 use crate::catalogue::{self, ALERT_ACTIVE, Metric, MetricType};
 use crate::view::ReadView;
-use crate::{label_value, process};
+use crate::{label_value, performance, process};
 
 /// The description that the registry checks names and labels with.
 pub(crate) fn desc(metric: &Metric) -> Desc {
@@ -75,7 +75,10 @@ pub(crate) struct DriftCollector {
 
 impl DriftCollector {
     pub(crate) fn new(view: Arc<ReadView>, dropped: IntCounterVec) -> Self {
-        let metrics = budget::METRICS.iter().chain([&ALERT_ACTIVE]);
+        let metrics = budget::METRICS
+            .iter()
+            .chain(&performance::METRICS)
+            .chain([&ALERT_ACTIVE]);
         Self {
             view,
             dropped,
@@ -112,12 +115,26 @@ impl Collector for DriftCollector {
             .zip(families)
             .map(of_metric)
             .collect();
+        families.extend(self.performance());
         families.push(family(&ALERT_ACTIVE, self.alerts()));
         families
     }
 }
 
 impl DriftCollector {
+    fn performance(&self) -> impl Iterator<Item = proto::MetricFamily> {
+        let views = self.view.performance().views();
+        let mut families: Vec<Vec<proto::Metric>> = vec![Vec::new(); performance::METRICS.len()];
+        for (metric, labels, value) in
+            performance::samples(&views, self.view.options().series_per_model_max)
+        {
+            let labels = labels.iter().map(String::as_str);
+            families[metric].push(gauge(&performance::METRICS[metric], labels, value));
+        }
+        let all = performance::METRICS.iter().zip(families);
+        all.map(|(metric, metrics)| family(metric, metrics))
+    }
+
     fn alerts(&self) -> Vec<proto::Metric> {
         let mut seen = std::collections::BTreeMap::new();
         for (monitor, firing) in self.view.monitors() {

@@ -3,19 +3,23 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use driftline_event::{AlertEvent, AlertStatus, DropReason, RejectKind, Timestamp, WindowReport};
+use driftline_event::{
+    AlertEvent, AlertStatus, DropReason, PerformanceReport, RejectKind, SourcePartition, Timestamp,
+    WindowReport,
+};
 use prometheus::core::Collector;
 use prometheus::proto::{self, MetricFamily};
-use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{Registry, TextEncoder};
 
 use crate::catalogue::{self as c, Metric};
 use crate::collector::{DriftCollector, ProcessCollector};
+use crate::families::{Families, integers, register};
 use crate::info::{ModelInfo, Totals};
 use crate::latency::Latencies;
 use crate::view::ReadView;
 use crate::{
-    Counter, InternalEvent, Latency, LatencyKind, LatencyQuantiles, ReasonCounters, SeriesView,
-    Stage, Stream, TelemetryOptions, label_value,
+    Counter, InternalEvent, Latency, LatencyKind, LatencyQuantiles, PerformanceView,
+    ReasonCounters, SeriesView, Stage, Stream, TelemetryOptions, label_value,
 };
 
 /// The content type of [`Telemetry::render`].
@@ -46,84 +50,6 @@ struct Shared {
     families: Families,
     models: Mutex<Vec<ModelInfo>>,
     invariants: Mutex<std::collections::BTreeSet<String>>,
-}
-
-#[derive(Debug)]
-struct Families {
-    model_info: IntGaugeVec,
-    reference_info: IntGaugeVec,
-    reference_events: IntGaugeVec,
-    alarm_budget: GaugeVec,
-    calibrated: IntGaugeVec,
-    events: IntCounterVec,
-    rejected: IntCounterVec,
-    dead_letters: IntCounterVec,
-    late: IntCounterVec,
-    last_event: GaugeVec,
-    watermark: GaugeVec,
-    dropped: IntCounterVec,
-    alerts_emitted: IntCounterVec,
-    violations: IntCounterVec,
-    lag: IntGaugeVec,
-    rebalances: IntCounterVec,
-    aborted: IntCounterVec,
-    state_bytes: IntGaugeVec,
-}
-
-fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> C {
-    registry
-        .register(Box::new(collector.clone()))
-        .expect("the catalogue's names are distinct, which its tests check");
-    collector
-}
-
-fn counters(registry: &Registry, metric: &Metric) -> IntCounterVec {
-    let family = IntCounterVec::new(Opts::new(metric.name, metric.help), metric.labels);
-    register(
-        registry,
-        family.expect("the catalogue's names are valid, which its tests check"),
-    )
-}
-
-fn integers(registry: &Registry, metric: &Metric) -> IntGaugeVec {
-    let family = IntGaugeVec::new(Opts::new(metric.name, metric.help), metric.labels);
-    register(
-        registry,
-        family.expect("the catalogue's names are valid, which its tests check"),
-    )
-}
-
-fn gauges(registry: &Registry, metric: &Metric) -> GaugeVec {
-    let family = GaugeVec::new(Opts::new(metric.name, metric.help), metric.labels);
-    register(
-        registry,
-        family.expect("the catalogue's names are valid, which its tests check"),
-    )
-}
-
-impl Families {
-    fn new(registry: &Registry) -> Self {
-        Self {
-            model_info: integers(registry, &c::MODEL_INFO),
-            reference_info: integers(registry, &c::REFERENCE_INFO),
-            reference_events: integers(registry, &c::REFERENCE_EVENTS),
-            alarm_budget: gauges(registry, &c::ALARM_BUDGET),
-            calibrated: integers(registry, &c::CALIBRATED),
-            events: counters(registry, &c::EVENTS),
-            rejected: counters(registry, &c::EVENTS_REJECTED),
-            dead_letters: counters(registry, &c::DEAD_LETTERS),
-            late: counters(registry, &c::LATE_EVENTS),
-            last_event: gauges(registry, &c::LAST_EVENT),
-            watermark: gauges(registry, &c::WATERMARK),
-            dropped: counters(registry, &c::SERIES_DROPPED),
-            alerts_emitted: counters(registry, &c::ALERTS_EMITTED),
-            violations: counters(registry, &c::INVARIANT_VIOLATIONS),
-            lag: integers(registry, &c::CONSUMER_LAG),
-            rebalances: counters(registry, &c::REBALANCES),
-            aborted: counters(registry, &c::FLUSHES_ABORTED),
-            state_bytes: integers(registry, &c::STATE_BYTES),
-        }
-    }
 }
 
 impl Telemetry {
@@ -373,6 +299,41 @@ impl Telemetry {
                 InternalEvent::ReportsFull { reports_max }.log();
             }
             dropped.inc();
+        }
+    }
+
+    /// Takes what labels say about a window. Per window, never per event.
+    pub fn record_performance(&self, report: PerformanceReport) {
+        let model = label_value(&report.model).into_owned();
+        let (view, now) = (&self.shared.view, Instant::now());
+        if !view
+            .performance()
+            .record(report, now, view.options().reports_max)
+        {
+            let dropped = self.shared.families.dropped.with_label_values(&[&model]);
+            dropped.inc();
+        }
+    }
+
+    /// The newest performance of every version, segment and window size.
+    pub fn latest_performance(&self) -> Vec<PerformanceView> {
+        self.shared.view.performance().views()
+    }
+
+    /// Counts labels by what became of them; `result` is a word of the join's.
+    pub fn labels_joined(&self, result: &'static str) -> Counter {
+        Counter(self.shared.families.joined.with_label_values(&[result]))
+    }
+
+    /// Sets how many predictions and labels wait for each other in a partition of the outcomes topic.
+    pub fn set_join_pending(&self, source: &SourcePartition, predictions: u64, labels: u64) {
+        let (topic, partition) = (label_value(&source.topic), source.partition.to_string());
+        for (kind, n) in [("predictions", predictions), ("labels", labels)] {
+            self.shared
+                .families
+                .pending
+                .with_label_values(&[topic.as_ref(), &partition, kind])
+                .set(i64::try_from(n).unwrap_or(i64::MAX));
         }
     }
 

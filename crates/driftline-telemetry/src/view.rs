@@ -11,6 +11,7 @@ use driftline_event::{
     AlertEvent, AlertKind, AlertStatus, SeriesKey, Severity, Statistic, Timestamp, WindowReport,
 };
 
+use crate::performance::PerformanceReports;
 use crate::{InternalEvent, TelemetryOptions};
 
 /// The newest report of one series and window, as readers see it.
@@ -58,6 +59,7 @@ struct Latest {
 pub(crate) struct ReadView {
     options: TelemetryOptions,
     reports: DashMap<(SeriesKey, String), Latest>,
+    performance: PerformanceReports,
     /// When each version last had a window with events in it.
     versions: DashMap<(String, String), Instant>,
     active: DashMap<String, AlertEvent>,
@@ -70,11 +72,16 @@ impl ReadView {
         Self {
             options,
             reports: DashMap::new(),
+            performance: PerformanceReports::default(),
             versions: DashMap::new(),
             active: DashMap::new(),
             recent: Mutex::default(),
             monitors: Mutex::default(),
         }
+    }
+
+    pub(crate) fn performance(&self) -> &PerformanceReports {
+        &self.performance
     }
 
     pub(crate) fn options(&self) -> &TelemetryOptions {
@@ -132,6 +139,7 @@ impl ReadView {
 
     /// Forgets versions whose last events are longer ago than the options allow.
     pub(crate) fn expire(&self, now: Instant) {
+        self.performance.expire(now, self.options.expire_after);
         let mut expired = BTreeSet::new();
         self.versions.retain(|version, last| {
             let keep = now.saturating_duration_since(*last) < self.options.expire_after;
