@@ -12,6 +12,10 @@
 //! **Blocks** are an hour, or the pane if that is longer, or as many hours as hold about 1,000 independent events, at most
 //! a day. In an hour of a few events noise is larger than any wander worth a band, and no detector judges by so few.
 //!
+//! **The course of a day** is hidden in blocks that long: at two events a minute they are whole days, and each is as usual.
+//! So the same hours of all days are added up as well, in blocks of every length below that in which they have as many
+//! events together, and the band is at least the distance of the most deviant.
+//!
 //! **Noise.** A block of n events scatters by √(ϕ/n) on Cohen's scale, and the largest of I overlapping indicators by about
 //! as much as the largest of I/3 independent ones; its 99 % quantile is subtracted. Where the usual share is itself an
 //! average over m events, ϕ/m is added to the variance.
@@ -27,7 +31,8 @@
 //!
 //! **What it does not promise.** The bank's guarantee covers whatever stays inside the band. That the future does is an
 //! extrapolation from history; [`Bootstrap`] says how the history itself, its days reshuffled into months, would fare. What
-//! did not happen in these days, such as a holiday, is not in the band.
+//! did not happen in these days, such as a holiday, is not in the band; nor is, where blocks are long, what comes and goes
+//! within one of them at another hour each day.
 //!
 //! ```
 //! use std::time::Duration;
@@ -154,7 +159,7 @@ pub struct SeasonFit {
     /// How far all of history is from the baseline, Cohen's h of the most deviant indicator; 0 where history is the
     /// baseline.
     pub offset: f64,
-    /// The width of the blocks that the band was measured in.
+    /// The width of the blocks that single days were measured in.
     pub block: Duration,
     /// What is usual, by slot of the season; one for the plain season, which is the reference if there is one.
     pub baseline: Vec<Tally>,
@@ -293,16 +298,31 @@ impl Stream<'_> {
         (around * days / (days - 1.0).max(1.0)).max(self.least_dispersion)
     }
 
-    /// The squared number of standard deviations that noise moves the most deviant indicator, times the dispersion.
-    fn noise(&self, dispersion: f64) -> f64 {
+    /// The squared number of standard deviations that noise moves the most deviant indicator of so many blocks, times the
+    /// dispersion.
+    fn noise(&self, dispersion: f64, blocks: f64) -> f64 {
         let indicators = self.indicators.len() as f64;
         let independent = if indicators > 6.0 {
             indicators / 3.0
         } else {
             indicators
         };
-        let z = wander::largest_of_normals(independent, self.options.quantile);
+        let z = wander::largest_of_normals(independent * blocks, self.options.quantile);
         dispersion * z * z
+    }
+
+    /// How far the course of a day takes shares where a single day's hours have too few events to see it: the same hours
+    /// of all days together, on each scale on which these have enough.
+    fn course(&self, usual: &Usual<'_>, block: i64, dispersion: f64, dropped: &[i64]) -> f64 {
+        let (events, pane) = (self.options.block_events, self.options.pane);
+        let days = self.days.len() - dropped.len();
+        let shorter = history::shorter_blocks(&self.cells, pane, dispersion, events, days, block);
+        let distance = |block: i64| {
+            let blocks = history::DAY_MICROS as f64 / block as f64;
+            let noise = self.noise(dispersion, blocks);
+            wander::course(&self.cells, usual, dropped, block, noise)
+        };
+        shorter.map(distance).fold(0.0, f64::max)
     }
 
     fn fit(&self, season: Season) -> SeasonFit {
@@ -310,9 +330,10 @@ impl Stream<'_> {
         let usual = self.usual(season, &[]);
         let dispersion = self.dispersion_around(season, &usual);
         let block = history::block(&self.cells, pane, dispersion, events);
-        let noise = self.noise(dispersion);
+        let noise = self.noise(dispersion, 1.0);
         let distances = wander::distances(&self.cells, &usual, block, noise);
-        let suspect = self.suspect_days(&usual, &distances, dispersion);
+        let course = self.course(&usual, block, dispersion, &[]);
+        let suspect = self.suspect_days(&usual, &distances, course, dispersion);
         let (dropped, suspect) = if self.are_exceptions(&suspect) {
             (suspect, Vec::new())
         } else {
@@ -328,7 +349,8 @@ impl Stream<'_> {
         let kept = distances.iter().filter(|d| !dropped.contains(&d.day));
         let mut kept: Vec<f64> = kept.map(|d| d.distance).collect();
         kept.sort_unstable_by(f64::total_cmp);
-        let band = quantile(&kept, self.options.quantile);
+        let course = self.course(&usual, block, dispersion, &dropped);
+        let band = quantile(&kept, self.options.quantile).max(course);
         SeasonFit {
             season,
             dispersion,
@@ -354,6 +376,7 @@ impl Stream<'_> {
         &self,
         usual: &Usual<'_>,
         distances: &[BlockDistance],
+        course: f64,
         dispersion: f64,
     ) -> Vec<i64> {
         let largest = |day: i64| {
@@ -366,7 +389,7 @@ impl Stream<'_> {
             let mut others: Vec<f64> = others.map(|(_, d)| *d).collect();
             others.sort_unstable_by(f64::total_cmp);
             let band = self.options.drop_ratio * quantile(&others, 0.75);
-            let band = band.max(self.options.bank.tolerance);
+            let band = band.max(self.options.bank.tolerance).max(course);
             !others.is_empty() && distance > band && self.alarms_on(day, usual, band, dispersion)
         };
         let suspects = largest.iter().filter(|d| is_suspect(d));

@@ -138,20 +138,48 @@ impl<'a> Usual<'a> {
     }
 }
 
+/// Hours that divide a day.
+const HOURS: [i64; 8] = [1, 2, 3, 4, 6, 8, 12, 24];
+
+/// Independent events of an hour that has any.
+fn hourly(cells: &[Cell], dispersion: f64) -> f64 {
+    let total: f64 = cells.iter().map(|c| events(&c.tally)).sum();
+    total / cells.len().max(1) as f64 / dispersion
+}
+
 /// How long blocks are in which wander is measured: whole hours that divide a day, or the pane where that is longer.
 ///
 /// A block is at least an hour and the pane. It holds on average at least `events` independent ones, if a day does: in
 /// fewer, noise would hide the wander.
 pub(super) fn block(cells: &[Cell], pane: Duration, dispersion: f64, events_wanted: f64) -> i64 {
-    const HOURS: [i64; 8] = [1, 2, 3, 4, 6, 8, 12, 24];
     let pane = i64::try_from(pane.as_micros()).unwrap_or(i64::MAX);
     if pane >= DAY_MICROS {
         return pane;
     }
-    let total: f64 = cells.iter().map(|c| events(&c.tally)).sum();
-    let hourly = total / cells.len().max(1) as f64 / dispersion;
+    let hourly = hourly(cells, dispersion);
     let fits = |hours: &i64| {
         hours * HOUR_MICROS >= pane && (*hours as f64 * hourly >= events_wanted || *hours == 24)
     };
     HOURS.into_iter().find(fits).unwrap_or(24) * HOUR_MICROS
+}
+
+/// The blocks shorter than `block` that hold so many independent events as well once all `days` are added up.
+pub(super) fn shorter_blocks(
+    cells: &[Cell],
+    pane: Duration,
+    dispersion: f64,
+    events_wanted: f64,
+    days: usize,
+    block: i64,
+) -> impl Iterator<Item = i64> {
+    let pane = i64::try_from(pane.as_micros()).unwrap_or(i64::MAX);
+    let hourly = hourly(cells, dispersion) * days as f64;
+    let fits = move |hours: &i64| {
+        let micros = hours * HOUR_MICROS;
+        micros >= pane && micros < block && *hours as f64 * hourly >= events_wanted
+    };
+    HOURS
+        .into_iter()
+        .filter(fits)
+        .map(|hours| hours * HOUR_MICROS)
 }

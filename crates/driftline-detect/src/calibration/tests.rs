@@ -297,6 +297,39 @@ fn few_events_make_long_blocks_and_no_season() {
     assert_eq!(chosen(&fit), Season::None);
 }
 
+/// At two events a minute a day has about a thousand independent ones, and no hour of it says anything alone.
+#[test]
+fn the_course_of_a_day_is_seen_with_few_events() {
+    let scene = |amplitude: fn(i64) -> f64, seed| Scene {
+        events: 3,
+        repeats: 3,
+        mean: amplitude,
+        seed,
+        ..Scene::default()
+    };
+    for seed in 1..=5 {
+        let still = scene(|_| 0.0, seed).fit();
+        assert_eq!(plain(&still).block, Duration::from_secs(86_400));
+        // What noise leaves of the most deviant of fourteen days.
+        assert!(plain(&still).band < 0.13, "{}", plain(&still).band);
+        // 0.3 standard deviations are 0.239 on Cohen's scale.
+        let moving = scene(|minute| 0.3 * daily(minute), seed).fit();
+        assert!(
+            (0.19..0.30).contains(&plain(&moving).band),
+            "{}",
+            plain(&moving).band
+        );
+        // A course that is no sine: the night.
+        let night = |minute: i64| if minute / 240 % 6 == 0 { 0.5 } else { 0.0 };
+        let fit = scene(night, seed).fit();
+        assert!(
+            (0.3..0.5).contains(&plain(&fit).band),
+            "{}",
+            plain(&fit).band
+        );
+    }
+}
+
 #[test]
 fn nothing_gives_nothing() {
     let (indicators, reference) = Scene::indicators();

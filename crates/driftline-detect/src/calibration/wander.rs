@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::history::{Cell, Usual};
+use super::history::{Cell, DAY_MICROS, Usual};
 use crate::bank::{Tally, arcsine};
 
 /// One block of one day: how far its most deviant indicator is from what other days say, beyond noise.
@@ -61,7 +61,7 @@ impl Block {
     }
 
     /// The largest |φ(p) − φ(q)| less the noise, in quadrature: `noise` is the dispersion times the squared number of
-    /// standard deviations. What is usual is uncertain as well, unless it is the reference, whose error the bank allows for.
+    /// standard deviations. What is usual is uncertain as well; the bank allows for a reference's error once more.
     fn distance(&self, noise: f64) -> BlockDistance {
         let excess = |i: usize| {
             let n = self.trials[i];
@@ -105,4 +105,27 @@ pub(super) fn distances(
     }
     distances.extend(open.map(|(_, block)| block.distance(noise)));
     distances
+}
+
+/// How far the same hours of all days together are from what is usual, at their most deviant: the course of the day.
+///
+/// Days are cut into blocks of `block` microseconds, and each is added up over the days that are not `dropped`.
+pub(super) fn course(
+    cells: &[Cell],
+    usual: &Usual<'_>,
+    dropped: &[i64],
+    block: i64,
+    noise: f64,
+) -> f64 {
+    let indicators = cells.first().map_or(0, |c| c.tally.hits.len());
+    let mut blocks: BTreeMap<i64, Block> = BTreeMap::new();
+    for cell in cells.iter().filter(|c| !dropped.contains(&c.day)) {
+        let at = cell.start.as_micros().rem_euclid(DAY_MICROS);
+        let sums = blocks
+            .entry(at.div_euclid(block))
+            .or_insert_with(|| Block::new(cell.day, indicators));
+        sums.add(&cell.tally, &usual.slots()[usual.slot(cell.start)]);
+    }
+    let distances = blocks.values().map(|sums| sums.distance(noise).distance);
+    distances.fold(0.0, f64::max)
 }
