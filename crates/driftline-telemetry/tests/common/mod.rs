@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 
 use driftline_event::{
     AlertEvent, AlertKind, AlertStatus, ColumnKind, ColumnRole, Comparison, DropReason, Evidence,
-    Quality, SampleSize, SeriesKey, SeriesState, Severity, Statistic, StatisticValue, Timestamp,
-    WindowReport, WindowSpan,
+    Maturity, Metric, MetricValue, PerformanceReport, Quality, SampleSize, SeriesKey, SeriesState,
+    Severity, SourcePartition, Statistic, StatisticValue, Task, Timestamp, WindowReport,
+    WindowSpan,
 };
 use driftline_telemetry::{
     DecisionInfo, LatencyKind, ModelInfo, Stage, Stream, Telemetry, TelemetryOptions,
@@ -106,6 +107,49 @@ pub fn alert(series: SeriesKey, status: AlertStatus) -> AlertEvent {
     }
 }
 
+/// What labels say about a mature day.
+pub fn performance() -> PerformanceReport {
+    let values = |value| {
+        vec![MetricValue {
+            metric: Metric::RocAuc,
+            class: None,
+            value,
+            lower: value - 0.02,
+            upper: value + 0.02,
+            n: 9_000,
+        }]
+    };
+    PerformanceReport {
+        model: "credit".to_owned(),
+        version: "3".to_owned(),
+        segment: None,
+        task: Task::Binary,
+        reference: "9f86d081884c7d65".to_owned(),
+        window: WindowSpan {
+            name: "1d".to_owned(),
+            start: Timestamp::from_seconds(1_772_236_800),
+            end: Timestamp::from_seconds(1_772_323_200),
+            events: 18_000,
+        },
+        revision: 1,
+        evaluated_at: Timestamp::from_seconds(1_772_366_400),
+        maturity: Maturity {
+            predicted: 18_000,
+            labelled: 9_000,
+            coverage: Some(0.5),
+            expected_coverage: Some(0.6),
+            delay_p50_seconds: Some(3_600.0),
+            delay_p95_seconds: Some(36_000.0),
+            is_mature: true,
+            is_final: false,
+        },
+        realised: values(0.71),
+        estimated: values(0.74),
+        baseline: values(0.78),
+        state: SeriesState::Stable,
+    }
+}
+
 /// Telemetry in which every metric has at least one series, with hostile names among them.
 pub fn busy(options: TelemetryOptions) -> Telemetry {
     let telemetry = Telemetry::new(options);
@@ -133,6 +177,13 @@ pub fn busy(options: TelemetryOptions) -> Telemetry {
     telemetry.rebalances(Stage::Observe).add(1);
     telemetry.flushes_aborted(Stage::Observe).add(1);
     telemetry.set_state_bytes(Stage::Evaluate, 1 << 20);
+    telemetry.labels_joined("joined").add(5);
+    let outcomes = SourcePartition {
+        topic: "outcomes".to_owned(),
+        partition: 0,
+    };
+    telemetry.set_join_pending(&outcomes, 12, 1);
+    telemetry.record_performance(performance());
     telemetry.register_invariants(&["offsets_tile"]);
     for kind in LatencyKind::ALL {
         telemetry
