@@ -7,6 +7,7 @@
 //! - [`compat`] repeats what Evidently and NannyML compute where they define things differently.
 //! - [`estimate`] says how well a model does while its labels are still to come.
 //! - [`mmd`] compares two mean embeddings of vectors.
+//! - [`performance`] says how well a model does by the labels that came.
 //!
 //! Everything is a pure function of its arguments. Empty input is `None` or an error, never a panic, and no
 //! result is NaN.
@@ -18,4 +19,5 @@ mod distribution;
 pub mod estimate;
 mod kolmogorov;
 pub mod mmd;
+pub mod performance;
 pub mod sample;

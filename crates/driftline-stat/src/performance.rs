@@ -1,0 +1,5 @@
+//! Performance with labels: metrics and their intervals.
+
+mod options;
+
+pub use options::{OptionsProblem, PerformanceOptions};
