@@ -181,21 +181,5 @@ pub fn estimate_binary_rows(
         .map(|(i, (score, p))| (score + 0.0, p.clamp(0.0, 1.0), positive(i)))
         .collect();
     rows.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    group::estimate(&grouped(&rows), costs, predicted_positive.is_some())
-}
-
-/// Sorted rows as groups of equal scores.
-fn grouped(rows: &[(f64, f64, bool)]) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut last = f64::NAN;
-    for &(score, p, positive) in rows {
-        if score != last || groups.is_empty() {
-            groups.push(Group::default());
-            last = score;
-        }
-        if let Some(group) = groups.last_mut() {
-            group.push(p, positive);
-        }
-    }
-    groups
+    group::estimate(&group::grouped(&rows), costs, predicted_positive.is_some())
 }

@@ -51,6 +51,33 @@ impl Group {
     }
 }
 
+/// Rows in ascending order of their score, as groups of equal scores: score, probability, predicted positive.
+pub(super) fn grouped(rows: &[(f64, f64, bool)]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut last = f64::NAN;
+    for &(score, p, positive) in rows {
+        if score != last || groups.is_empty() {
+            groups.push(Group::default());
+            last = score;
+        }
+        if let Some(group) = groups.last_mut() {
+            group.push(p, positive);
+        }
+    }
+    groups
+}
+
+/// Rows with known outcomes, in any order, as groups of equal scores. Scores that are not a number are left out.
+pub(super) fn of_outcomes(rows: impl Iterator<Item = (f64, bool)>) -> Vec<Group> {
+    let mut sorted: Vec<(f64, f64, bool)> = rows
+        .filter(|(score, _)| !score.is_nan())
+        // Adding 0 makes one zero of two.
+        .map(|(score, is)| (score + 0.0, f64::from(u8::from(is)), false))
+        .collect();
+    sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    grouped(&sorted)
+}
+
 /// All metrics of groups in ascending order of their score. None without rows.
 pub(super) fn estimate(
     groups: &[Group],
@@ -121,6 +148,26 @@ fn of_cells(total: &Group, costs: Option<&CostMatrix>, found: &mut BinaryEstimat
 }
 
 /// Σ P_b (N_below + N_b / 2) / (P N). None when there is nothing to tell apart.
+pub(super) fn area(groups: &[Group]) -> Option<f64> {
+    let mut total = Group::default();
+    groups.iter().for_each(|group| total.add(group));
+    roc_auc(groups, &total).map(|found| found.value)
+}
+
+/// Average precision with one step per score, as scikit-learn has it for known labels. None without positives.
+pub(super) fn tied_average_precision(groups: &[Group]) -> Option<f64> {
+    let (mut rows, mut hits, mut sum) = (0.0, 0.0, 0.0);
+    for group in groups.iter().rev() {
+        rows += group.rows;
+        hits += group.positives;
+        if rows > 0.0 {
+            sum += group.positives * hits / rows;
+        }
+    }
+    (hits > 0.0).then(|| sum / hits)
+}
+
+/// The area, and how far that of drawn labels scatters around it.
 fn roc_auc(groups: &[Group], total: &Group) -> Option<Estimate> {
     let (positives, negatives) = (total.positives, total.rows - total.positives);
     if positives <= 0.0 || negatives <= 0.0 {

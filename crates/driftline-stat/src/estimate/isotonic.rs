@@ -145,7 +145,8 @@ impl IsotonicCalibration {
         y0 + (y1 - y0) / (x1 - x0) * (score - x0)
     }
 
-    fn fit_sorted(rows: &[(f64, f64, f64)]) -> Option<Self> {
+    /// Fits rows of score, outcome and weight that are already sorted.
+    pub(super) fn fit_sorted(rows: &[(f64, f64, f64)]) -> Option<Self> {
         let (xs, means) = distinct(rows);
         if xs.is_empty() {
             return None;
