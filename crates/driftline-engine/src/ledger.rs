@@ -146,6 +146,7 @@ mod tests {
                 topic: "p".to_owned(),
                 partition,
             },
+            of_outcomes: false,
             topic_partitions: 0,
             range: OffsetRange { from, to },
             front: front.map(Timestamp::from_seconds),

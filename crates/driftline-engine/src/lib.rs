@@ -57,6 +57,7 @@ mod ladder;
 mod ledger;
 mod model;
 mod observer;
+mod outcome;
 mod output;
 mod pane;
 mod panes;
@@ -80,6 +81,10 @@ pub use invariants::{Invariant, Violation};
 pub use observer::{
     Flush, ModelTally, Observer, ObserverOptions, SegmentOverflow, SourceHandle, Tally,
     partials_partition,
+};
+pub use outcome::{
+    DetectorRule, LabelProblem, LabelSpec, PerformanceBaseline, PerformanceRule, PerformanceWindow,
+    WindowSpanSpec,
 };
 pub use output::{ClosedPane, LateDelta, Output};
 pub use partial::BatchError;

@@ -406,6 +406,7 @@ impl Source {
         let end = self.finished.then_some(Timestamp::MAX);
         let entry = Progress {
             source: self.partition.clone(),
+            of_outcomes: false,
             topic_partitions,
             range: OffsetRange {
                 from: self.flushed,

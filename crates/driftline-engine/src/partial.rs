@@ -10,7 +10,17 @@
 //! body     = the model's columns in order, each as driftline-sketch encodes a summary
 //! progress = n { topic:index  partition  from:zigzag  to:zigzag  flags  [front:zigzag]  [newest:zigzag]
 //!                received  counted  dropped }
-//! flags    = 1 idle | 2 has front | 4 has newest
+//! flags    = 1 idle | 2 has front | 4 has newest | 8 of outcomes
+//! ```
+//!
+//! Format 2 is format 1 with what the labels say behind it, and with the flag that tells how far the joiner came in the
+//! outcomes from how far observers came in the predictions. A batch that needs neither is written as format 1.
+//!
+//! ```text
+//! outcomes = s { model:index  step_micros }  n { model:index  segment  change  arrival:zigzag  bucket:zigzag  len  body }
+//! change   = 0 predicted | 1 add delay:u8 | 2 retract delay:u8
+//! arrival  = start of the tick in which it became known, divided by the model's step; bucket the same of the predictions
+//! body     = a summary of outcomes, or of predictions, as driftline-sketch encodes it
 //! ```
 //!
 //! Every number is a canonical varint, so equal batches have equal bytes. Each delta names the reference it
@@ -21,8 +31,16 @@ use driftline_event::{OffsetRange, SourcePartition, Timestamp};
 
 use crate::varint::{ReadError, Reader, put_i64, put_text, put_u64};
 
+pub(crate) use outcome::{OutcomeChange, RawOutcome};
+use outcome::{OutcomesWriter, read_outcomes};
+
+mod outcome;
+
 const MAGIC: &[u8; 4] = b"DLPB";
+/// Deltas and progress of predictions.
 const VERSION: u8 = 1;
+/// The same, with outcomes.
+const VERSION_OUTCOMES: u8 = 2;
 /// The longest text that is read: topic, model, version, segment.
 const TEXT_BYTES_MAX: usize = 4_096;
 /// The latest instant that a pane may start at: 9999-12-31. Arithmetic on panes stays far from overflow.
@@ -30,6 +48,7 @@ const MICROS_MAX: i64 = 253_402_300_800_000_000;
 const IDLE: u8 = 1;
 const HAS_FRONT: u8 = 2;
 const HAS_NEWEST: u8 = 4;
+const OF_OUTCOMES: u8 = 8;
 
 /// Why bytes are not a partial batch.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +58,7 @@ pub enum BatchError {
     #[error("the record is not a partial batch")]
     NotABatch,
     /// The batch was written by another version of Driftline.
-    #[error("the batch has format {0}, this evaluator reads format {VERSION}")]
+    #[error("the batch has format {0}, this evaluator reads up to {VERSION_OUTCOMES}")]
     UnknownFormat(u8),
     /// The bytes end too early.
     #[error("the batch is truncated")]
@@ -70,10 +89,12 @@ impl From<ReadError> for BatchError {
     }
 }
 
-/// How far an observer came in one source partition.
+/// How far an observer came in one source partition, or the joiner in one partition of the outcomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Progress {
     pub(crate) source: SourcePartition,
+    /// Whether it is about the outcomes: those and the predictions do not wait for each other.
+    pub(crate) of_outcomes: bool,
     /// How many partitions the topic has; 0 if not known.
     pub(crate) topic_partitions: u32,
     pub(crate) range: OffsetRange,
@@ -111,6 +132,7 @@ pub(crate) struct Batch<'a> {
     pub(crate) models: Vec<ModelRef<'a>>,
     pub(crate) deltas: Vec<RawDelta<'a>>,
     pub(crate) progress: Vec<Progress>,
+    pub(crate) outcomes: Vec<RawOutcome<'a>>,
 }
 
 /// Writes one or more batches that stay below a size, as far as single deltas do.
@@ -123,6 +145,7 @@ pub(crate) struct BatchWriter {
     last_model: Option<u32>,
     deltas: Vec<u8>,
     deltas_count: u64,
+    outcomes: OutcomesWriter,
 }
 
 impl BatchWriter {
@@ -135,19 +158,8 @@ impl BatchWriter {
 
     /// Adds a delta. Deltas of one model, numbered `id`, follow each other.
     pub(crate) fn delta(&mut self, id: u32, model: ModelRef<'_>, delta: &RawDelta<'_>) {
-        let size = self.models.len() + self.deltas.len() + delta.body.len();
-        if self.deltas_count > 0 && size > self.bytes_max {
-            let part = self.finish_part(&[]);
-            self.done.push(part);
-        }
-        if self.last_model != Some(id) {
-            put_text(&mut self.models, model.model);
-            put_text(&mut self.models, model.version);
-            put_text(&mut self.models, model.reference);
-            put_u64(&mut self.models, model.pane_micros as u64);
-            self.models_count += 1;
-            self.last_model = Some(id);
-        }
+        self.make_room(delta.body.len());
+        self.name_model(id, model);
         let out = &mut self.deltas;
         put_u64(out, self.models_count - 1);
         match delta.segment {
@@ -164,6 +176,34 @@ impl BatchWriter {
         self.deltas_count += 1;
     }
 
+    /// Adds what labels say. Deltas and outcomes of one model, numbered `id`, follow each other.
+    pub(crate) fn outcome(&mut self, id: u32, model: ModelRef<'_>, outcome: &RawOutcome<'_>) {
+        self.make_room(outcome.body.len());
+        self.name_model(id, model);
+        self.outcomes.add(self.models_count - 1, outcome);
+    }
+
+    /// Ends the part at hand if so many bytes more would make it too large.
+    fn make_room(&mut self, body: usize) {
+        let size = self.models.len() + self.deltas.len() + self.outcomes.len() + body;
+        let has_any = self.deltas_count > 0 || !self.outcomes.is_empty();
+        if has_any && size > self.bytes_max {
+            let part = self.finish_part(&[]);
+            self.done.push(part);
+        }
+    }
+
+    fn name_model(&mut self, id: u32, model: ModelRef<'_>) {
+        if self.last_model != Some(id) {
+            put_text(&mut self.models, model.model);
+            put_text(&mut self.models, model.version);
+            put_text(&mut self.models, model.reference);
+            put_u64(&mut self.models, model.pane_micros as u64);
+            self.models_count += 1;
+            self.last_model = Some(id);
+        }
+    }
+
     /// The batches; the last one carries the progress.
     pub(crate) fn finish(mut self, progress: &[Progress]) -> Vec<Vec<u8>> {
         let last = self.finish_part(progress);
@@ -178,9 +218,15 @@ impl BatchWriter {
             .collect();
         topics.sort_unstable();
         topics.dedup_by_key(|(topic, _)| *topic);
-        let mut out = Vec::with_capacity(64 + self.models.len() + self.deltas.len());
+        let capacity = 64 + self.models.len() + self.deltas.len() + self.outcomes.len();
+        let mut out = Vec::with_capacity(capacity);
         out.extend_from_slice(MAGIC);
-        out.push(VERSION);
+        let of_outcomes = !self.outcomes.is_empty() || progress.iter().any(|p| p.of_outcomes);
+        out.push(if of_outcomes {
+            VERSION_OUTCOMES
+        } else {
+            VERSION
+        });
         put_u64(&mut out, topics.len() as u64);
         for (name, partitions) in &topics {
             put_text(&mut out, name);
@@ -194,6 +240,9 @@ impl BatchWriter {
         for entry in progress {
             let topic = topics.partition_point(|(name, _)| *name < entry.source.topic.as_str());
             put_progress(&mut out, topic, entry);
+        }
+        if of_outcomes {
+            self.outcomes.finish(&mut out);
         }
         self.models_count = 0;
         self.deltas_count = 0;
@@ -211,7 +260,8 @@ fn put_progress(out: &mut Vec<u8>, topic: usize, entry: &Progress) {
     out.push(
         flag(entry.idle, IDLE)
             | flag(entry.front.is_some(), HAS_FRONT)
-            | flag(entry.newest.is_some(), HAS_NEWEST),
+            | flag(entry.newest.is_some(), HAS_NEWEST)
+            | flag(entry.of_outcomes, OF_OUTCOMES),
     );
     for time in [entry.front, entry.newest].into_iter().flatten() {
         put_i64(out, time.as_micros());
@@ -226,14 +276,21 @@ impl<'a> Batch<'a> {
     pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, BatchError> {
         let rest = bytes.strip_prefix(MAGIC).ok_or(BatchError::NotABatch)?;
         let reader = &mut Reader::new(rest);
-        match reader.u8()? {
-            VERSION => {}
+        let has_outcomes = match reader.u8()? {
+            VERSION => false,
+            VERSION_OUTCOMES => true,
             other => return Err(BatchError::UnknownFormat(other)),
-        }
+        };
         let topics = many(reader, |r| Ok((r.text(TEXT_BYTES_MAX)?, r.u32()?)))?;
         let models = many(reader, read_model)?;
         let deltas = many(reader, |r| read_delta(r, &models))?;
-        let progress = many(reader, |r| read_progress(r, &topics))?;
+        let flags = if has_outcomes { OF_OUTCOMES } else { 0 };
+        let progress = many(reader, |r| read_progress(r, &topics, flags))?;
+        let outcomes = if has_outcomes {
+            read_outcomes(reader, models.len())?
+        } else {
+            Vec::new()
+        };
         if !reader.rest.is_empty() {
             return Err(BatchError::Malformed("bytes follow the end"));
         }
@@ -241,6 +298,7 @@ impl<'a> Batch<'a> {
             models,
             deltas,
             progress,
+            outcomes,
         })
     }
 }
@@ -283,33 +341,46 @@ fn read_delta<'a>(
         .get(model)
         .ok_or(BatchError::Malformed("a delta has no model"))?
         .pane_micros;
-    let segment = match reader.u8()? {
-        0 => None,
-        1 => Some(reader.text(TEXT_BYTES_MAX)?),
-        _ => {
-            return Err(BatchError::Malformed(
-                "a segment is neither there nor absent",
-            ));
-        }
-    };
-    let start = reader
-        .i64()?
-        .checked_mul(width)
-        .filter(|t| t.abs() <= MICROS_MAX);
-    let start = start.ok_or(BatchError::Malformed("a pane is out of range"))?;
+    let segment = read_segment(reader)?;
+    let start = read_instant(reader, width)?;
     let rows = reader.u64()?;
     let len = reader.count(usize::MAX)?;
     let body = reader.bytes(len)?;
     Ok(RawDelta {
         model,
         segment,
-        pane: Timestamp::from_micros(start),
+        pane: start,
         rows,
         body,
     })
 }
 
-fn read_progress(reader: &mut Reader<'_>, topics: &[(&str, u32)]) -> Result<Progress, BatchError> {
+fn read_segment<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, BatchError> {
+    match reader.u8()? {
+        0 => Ok(None),
+        1 => Ok(Some(reader.text(TEXT_BYTES_MAX)?)),
+        _ => Err(BatchError::Malformed(
+            "a segment is neither there nor absent",
+        )),
+    }
+}
+
+/// An instant that was divided by `width`.
+fn read_instant(reader: &mut Reader<'_>, width: i64) -> Result<Timestamp, BatchError> {
+    let micros = reader
+        .i64()?
+        .checked_mul(width)
+        .filter(|t| t.abs() <= MICROS_MAX);
+    let micros = micros.ok_or(BatchError::Malformed("a pane is out of range"))?;
+    Ok(Timestamp::from_micros(micros))
+}
+
+/// `more` are flags that the batch's format knows besides the usual ones.
+fn read_progress(
+    reader: &mut Reader<'_>,
+    topics: &[(&str, u32)],
+    more: u8,
+) -> Result<Progress, BatchError> {
     let topic = reader.count(usize::MAX)?;
     let (topic, topic_partitions) = *topics
         .get(topic)
@@ -324,7 +395,7 @@ fn read_progress(reader: &mut Reader<'_>, topics: &[(&str, u32)]) -> Result<Prog
         return Err(BatchError::Malformed("a range of offsets runs backwards"));
     }
     let flags = reader.u8()?;
-    if flags & !(IDLE | HAS_FRONT | HAS_NEWEST) != 0 {
+    if flags & !(IDLE | HAS_FRONT | HAS_NEWEST | more) != 0 {
         return Err(BatchError::Malformed("an unknown flag is set"));
     }
     let mut time = |bit: u8| -> Result<Option<Timestamp>, BatchError> {
@@ -343,6 +414,7 @@ fn read_progress(reader: &mut Reader<'_>, topics: &[(&str, u32)]) -> Result<Prog
     let idle = flags & IDLE != 0;
     Ok(Progress {
         source,
+        of_outcomes: flags & OF_OUTCOMES != 0,
         topic_partitions,
         range,
         front,
@@ -355,122 +427,4 @@ fn read_progress(reader: &mut Reader<'_>, topics: &[(&str, u32)]) -> Result<Prog
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn model(name: &str) -> ModelRef<'_> {
-        ModelRef {
-            model: name,
-            version: "1",
-            reference: "abc",
-            pane_micros: 60_000_000,
-        }
-    }
-
-    fn delta<'a>(
-        model: usize,
-        segment: Option<&'a str>,
-        minute: i64,
-        body: &'a [u8],
-    ) -> RawDelta<'a> {
-        RawDelta {
-            model,
-            segment,
-            pane: Timestamp::from_seconds(60 * minute),
-            rows: 7,
-            body,
-        }
-    }
-
-    fn progress(topic: &str, partition: i32) -> Progress {
-        Progress {
-            source: SourcePartition {
-                topic: topic.to_owned(),
-                partition,
-            },
-            topic_partitions: 12,
-            range: OffsetRange { from: 5, to: 90 },
-            front: Some(Timestamp::from_seconds(-3)),
-            newest: None,
-            idle: true,
-            received: 80,
-            counted: 70,
-            dropped: 10,
-        }
-    }
-
-    fn example(bytes_max: usize) -> Vec<Vec<u8>> {
-        let mut writer = BatchWriter::new(bytes_max);
-        writer.delta(3, model("a"), &delta(0, None, -1, &[1; 40]));
-        writer.delta(3, model("a"), &delta(0, Some("s=x"), 2, &[2; 40]));
-        writer.delta(8, model("b"), &delta(0, None, 2, &[]));
-        writer.finish(&[progress("t", 0), progress("s", 1), progress("t", 1)])
-    }
-
-    #[test]
-    fn reads_what_it_wrote() {
-        let batches = example(10_000);
-        assert_eq!(batches.len(), 1);
-        let batch = Batch::decode(&batches[0]).unwrap();
-        assert_eq!(batch.models, [model("a"), model("b")]);
-        assert_eq!(
-            batch.deltas,
-            [
-                delta(0, None, -1, &[1; 40]),
-                delta(0, Some("s=x"), 2, &[2; 40]),
-                delta(1, None, 2, &[])
-            ]
-        );
-        assert_eq!(
-            batch.progress,
-            [progress("t", 0), progress("s", 1), progress("t", 1)]
-        );
-    }
-
-    #[test]
-    fn splits_what_is_too_large_and_only_the_last_part_makes_progress() {
-        let batches = example(80);
-        let parts: Vec<_> = batches.iter().map(|b| Batch::decode(b).unwrap()).collect();
-        assert_eq!(
-            parts.iter().map(|p| p.deltas.len()).collect::<Vec<_>>(),
-            [1, 2]
-        );
-        assert_eq!(
-            parts.iter().map(|p| p.progress.len()).collect::<Vec<_>>(),
-            [0, 3]
-        );
-        assert_eq!(parts[1].models, [model("a"), model("b")]);
-    }
-
-    #[test]
-    fn refuses_every_truncation_and_every_extension() {
-        let bytes = &example(10_000)[0];
-        for end in 0..bytes.len() {
-            assert!(Batch::decode(&bytes[..end]).is_err(), "{end}");
-        }
-        let longer = [&bytes[..], &[0]].concat();
-        assert_eq!(
-            Batch::decode(&longer),
-            Err(BatchError::Malformed("bytes follow the end"))
-        );
-        let mut newer = bytes.clone();
-        newer[4] = 9;
-        assert_eq!(Batch::decode(&newer), Err(BatchError::UnknownFormat(9)));
-        assert_eq!(Batch::decode(b"hello"), Err(BatchError::NotABatch));
-    }
-
-    proptest! {
-        #[test]
-        fn hostile_bytes_never_panic(at: prop::sample::Index, byte: u8, tail in prop::collection::vec(any::<u8>(), 0..40)) {
-            let mut bytes = example(10_000).remove(0);
-            let at = at.index(bytes.len());
-            bytes[at] = byte;
-            let _ = Batch::decode(&bytes);
-            let mut headed = b"DLPB\x01".to_vec();
-            headed.extend(tail);
-            let _ = Batch::decode(&headed);
-        }
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ use driftline_sketch::ReferenceProfile;
 
 use crate::calibration::CalibrationProblem;
 use crate::decision::{self, DecisionSpec};
+use crate::outcome::{LabelProblem, LabelSpec};
 use crate::rules::rule_named;
 
 /// A sliding window of event time.
@@ -55,6 +56,8 @@ pub struct ModelSpec {
     pub allow_partial_windows: bool,
     /// The false-alarm budget of the indicator bank; without one it does not judge.
     pub decision: Option<DecisionSpec>,
+    /// How labels are joined and judged; without it they are not.
+    pub labels: Option<LabelSpec>,
 }
 
 impl ModelSpec {
@@ -81,6 +84,7 @@ impl ModelSpec {
             segments_max: 50,
             allow_partial_windows: false,
             decision: None,
+            labels: None,
         }
     }
 
@@ -118,7 +122,10 @@ impl ModelSpec {
             problem(SpecReason::SegmentsMax);
         }
         if let Some(decision) = &self.decision {
-            decision.problems(self).into_iter().for_each(problem);
+            decision.problems(self).into_iter().for_each(&mut problem);
+        }
+        if let Some(labels) = &self.labels {
+            labels.problems(self).into_iter().for_each(problem);
         }
         problems
     }
@@ -230,6 +237,9 @@ pub enum SpecReason {
     /// The calibration is not one for the reference.
     #[error("the calibration cannot be used: {0}")]
     Calibration(CalibrationProblem),
+    /// Labels cannot be joined or judged as asked.
+    #[error(transparent)]
+    Labels(LabelProblem),
     /// The model stands twice, or a column does.
     #[error(transparent)]
     Catalog(CatalogError),
