@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use driftline_detect::sequential::{Compat, Detector, DetectorName, ParameterError};
 use driftline_event::{Better, Metric, Severity};
+use driftline_stat::performance::{OptionsProblem, PerformanceOptions};
 
 use crate::spec::{ModelSpec, SpecReason, is_multiple};
 
@@ -158,7 +159,7 @@ impl DetectorRule {
 }
 
 /// How the labels of one version of one model are joined with its predictions and judged.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LabelSpec {
     /// The width of a bucket of predictions and of a tick of arrivals: a whole number of panes.
     pub step: Duration,
@@ -180,6 +181,10 @@ pub struct LabelSpec {
     pub sampling_rate: f64,
     /// The part of the model's budget of false alarms that labels have; above 0 and below 1.
     pub budget_share: f64,
+    /// The parameters of the metrics.
+    pub performance: PerformanceOptions,
+    /// How bad an alarm of the budget is.
+    pub severity: Severity,
     /// The rules on performance.
     pub rules: Vec<PerformanceRule>,
     /// The classical detectors.
@@ -206,6 +211,8 @@ impl Default for LabelSpec {
             }],
             sampling_rate: 1.0,
             budget_share: 0.25,
+            performance: PerformanceOptions::default(),
+            severity: Severity::Warning,
             rules: Vec::new(),
             detectors: Vec::new(),
         }
@@ -229,6 +236,9 @@ impl LabelSpec {
         }
         if !(self.budget_share > 0.0 && self.budget_share < 1.0) {
             problems.push(LabelProblem::BudgetShare(self.budget_share));
+        }
+        if let Err(problem) = self.performance.check() {
+            problems.push(LabelProblem::Metrics(problem));
         }
         problems.extend(self.window_problems());
         problems.extend(self.rule_problems());
@@ -360,6 +370,9 @@ pub enum LabelProblem {
     /// The labels' part of the budget is outside (0, 1).
     #[error("budget_share must be above 0 and below 1, not {0}")]
     BudgetShare(f64),
+    /// A parameter of the metrics is outside its range.
+    #[error("metrics: {0}")]
+    Metrics(OptionsProblem),
     /// Two performance windows have the same name, or one has none.
     #[error("the performance window `{0}` must have a name of its own")]
     WindowName(String),
