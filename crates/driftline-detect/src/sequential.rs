@@ -37,15 +37,46 @@
 //! it with serde_json's feature `float_roundtrip`, or else the last bit of a number may be lost. A snapshot that does
 //! not hold together is refused when it is read.
 
-mod ddm;
 mod detector;
 mod options;
 
+mod adwin;
+mod ddm;
+mod eddm;
+mod fhddm;
+mod hddm_a;
+mod hddm_w;
+mod kswin;
+mod mean;
+mod page_hinkley;
+
+mod bits;
+mod cusum;
+mod ecdd;
+mod gma;
+mod level;
+mod page_hinkley_one_sided;
+mod rddm;
+mod stepd;
+
 use serde::{Deserialize, Serialize};
 
+pub use adwin::{Adwin, AdwinOptions};
 pub use ddm::{Ddm, DdmOptions};
 pub use detector::{Detector, DetectorName};
+pub use eddm::{Eddm, EddmOptions};
+pub use fhddm::{Fhddm, FhddmOptions};
+pub use hddm_a::{HddmA, HddmAOptions};
+pub use hddm_w::{HddmW, HddmWOptions};
+pub use kswin::{Kswin, KswinOptions, KswinTest};
 pub use options::{Choice, Compat, Options, Parameter, ParameterError, ParameterHelp, Slot};
+pub use cusum::{Cusum, CusumOptions};
+pub use ecdd::{AverageRunLength, Ecdd, EcddOptions};
+pub use gma::{Gma, GmaOptions};
+pub use page_hinkley::{PageHinkley, PageHinkleyOptions, Side};
+pub use page_hinkley_one_sided::{OneSidedPageHinkley, OneSidedPageHinkleyOptions};
+pub use rddm::{Rddm, RddmOptions};
+pub use stepd::{Stepd, StepdOptions};
 
 /// Largest size of a value that counts; larger ones are skipped, so that no sum of squares ever overflows.
 pub const VALUE_MAX: f64 = 1e100;
@@ -77,6 +108,16 @@ impl Signal {
             (false, false) => Self::Stable,
         }
     }
+}
+
+/// What a detector that keeps a window has left of it after a drift.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterDrift {
+    /// Nothing: it starts as if new.
+    Nothing,
+    /// The values that are of the new kind.
+    Recent,
 }
 
 /// One value at a time in, one [`Signal`] out.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::mean::Mean;
+use super::options::checked;
 use super::{Compat, Options, Parameter, ParameterError, SequentialDetector, Signal, usable};
 
 /// Parameters of [`Ddm`].
@@ -78,9 +80,9 @@ impl Options for DdmOptions {
 /// **Paper.** J. Gama, P. Medas, G. Castillo, P. Rodrigues: Learning with drift detection. SBIA 2004.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ddm {
+    #[serde(deserialize_with = "checked")]
     options: DdmOptions,
-    n: u64,
-    p: f64,
+    errors: Mean,
     p_min: f64,
     s_min: f64,
     /// Whether there is a minimum yet.
@@ -98,8 +100,7 @@ impl Ddm {
         options.check()?;
         Ok(Self {
             options,
-            n: 0,
-            p: 0.0,
+            errors: Mean::default(),
             p_min: 0.0,
             s_min: 0.0,
             tested: false,
@@ -116,7 +117,7 @@ impl Ddm {
     /// The error rate since the last drift.
     #[must_use]
     pub fn error_rate(&self) -> f64 {
-        self.p
+        self.errors.mean
     }
 }
 
@@ -126,14 +127,12 @@ impl SequentialDetector for Ddm {
             self.skipped += 1;
             return Signal::Stable;
         }
-        self.n += 1;
-        let n = self.n as f64;
-        self.p += (1.0 / n) * (value - self.p);
-        if self.n <= self.options.warm_start {
+        self.errors.add(value);
+        if self.errors.n <= self.options.warm_start {
             return Signal::Stable;
         }
-        let p = self.p;
-        let s = (p * (1.0 - p) / n).max(0.0).sqrt();
+        let p = self.errors.mean;
+        let s = (p * (1.0 - p) / self.errors.count()).max(0.0).sqrt();
         if !self.tested || p + s <= self.p_min + self.s_min {
             (self.p_min, self.s_min, self.tested) = (p, s, true);
         }
@@ -146,7 +145,7 @@ impl SequentialDetector for Ddm {
     }
 
     fn reset(&mut self) {
-        (self.n, self.p, self.tested) = (0, 0.0, false);
+        (self.errors, self.tested) = (Mean::default(), false);
         (self.p_min, self.s_min) = (0.0, 0.0);
     }
 

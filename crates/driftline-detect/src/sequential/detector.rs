@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::options::names;
 use super::{
-    Compat, Ddm, DdmOptions, Options, ParameterError, ParameterHelp, SequentialDetector, Signal,
+    Adwin, AdwinOptions, Compat, Cusum, CusumOptions, Ddm, DdmOptions, Ecdd, EcddOptions, Eddm, EddmOptions, Fhddm, FhddmOptions, Gma, GmaOptions, HddmA, HddmAOptions, HddmW, HddmWOptions, Kswin, KswinOptions, OneSidedPageHinkley, OneSidedPageHinkleyOptions, Options, PageHinkley, PageHinkleyOptions, ParameterError, ParameterHelp, Rddm, RddmOptions, SequentialDetector, Signal, Stepd, StepdOptions,
 };
 
 /// The names of the detectors, as the command line has them.
@@ -85,8 +85,22 @@ impl DetectorName {
     #[must_use]
     pub fn parameters(self, compat: Compat) -> Vec<ParameterHelp> {
         match self {
+            Self::Adwin => AdwinOptions::help(compat),
             Self::Ddm => DdmOptions::help(compat),
-            _ => Vec::new(),
+            Self::Eddm => EddmOptions::help(compat),
+            Self::HddmA => HddmAOptions::help(compat),
+            Self::HddmW => HddmWOptions::help(compat),
+            Self::PageHinkley => match compat {
+                Compat::Moa | Compat::Frouros => OneSidedPageHinkleyOptions::help(compat),
+                Compat::River | Compat::Paper => PageHinkleyOptions::help(compat),
+            },
+            Self::Kswin => KswinOptions::help(compat),
+            Self::Stepd => StepdOptions::help(compat),
+            Self::Cusum => CusumOptions::help(compat),
+            Self::Ecdd => EcddOptions::help(compat),
+            Self::Rddm => RddmOptions::help(compat),
+            Self::Gma => GmaOptions::help(compat),
+            Self::Fhddm => FhddmOptions::help(compat),
         }
     }
 
@@ -119,8 +133,34 @@ impl FromStr for DetectorName {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Detector {
+    /// See [`Adwin`].
+    Adwin(Adwin),
     /// See [`Ddm`].
     Ddm(Ddm),
+    /// See [`Eddm`].
+    Eddm(Eddm),
+    /// See [`HddmA`].
+    HddmA(HddmA),
+    /// See [`HddmW`].
+    HddmW(HddmW),
+    /// See [`PageHinkley`].
+    PageHinkley(PageHinkley),
+    /// See [`Kswin`].
+    Kswin(Kswin),
+    /// See [`OneSidedPageHinkley`].
+    OneSidedPageHinkley(OneSidedPageHinkley),
+    /// See [`Stepd`].
+    Stepd(Stepd),
+    /// See [`Cusum`].
+    Cusum(Cusum),
+    /// See [`Ecdd`].
+    Ecdd(Ecdd),
+    /// See [`Rddm`].
+    Rddm(Rddm),
+    /// See [`Gma`].
+    Gma(Gma),
+    /// See [`Fhddm`].
+    Fhddm(Fhddm),
 }
 
 impl Detector {
@@ -145,13 +185,25 @@ impl Detector {
         params: &[(String, String)],
     ) -> Result<Self, ParameterError> {
         Ok(match name {
-            DetectorName::Ddm => Self::Ddm(Ddm::new(DdmOptions::parse(compat, params)?)?),
-            other => {
-                return Err(ParameterError::UnknownDetector {
-                    name: other.name().to_owned(),
-                    known: names(["ddm"]),
-                });
+            DetectorName::Adwin => Self::Adwin(Adwin::new(Options::parse(compat, params)?)?),
+            DetectorName::Ddm => Self::Ddm(Ddm::new(Options::parse(compat, params)?)?),
+            DetectorName::Eddm => Self::Eddm(Eddm::new(Options::parse(compat, params)?)?),
+            DetectorName::HddmA => Self::HddmA(HddmA::new(Options::parse(compat, params)?)?),
+            DetectorName::HddmW => Self::HddmW(HddmW::new(Options::parse(compat, params)?)?),
+            DetectorName::PageHinkley if matches!(compat, Compat::Moa | Compat::Frouros) => {
+                let options = Options::parse(compat, params)?;
+                Self::OneSidedPageHinkley(OneSidedPageHinkley::new(options)?)
             }
+            DetectorName::PageHinkley => {
+                Self::PageHinkley(PageHinkley::new(Options::parse(compat, params)?)?)
+            }
+            DetectorName::Kswin => Self::Kswin(Kswin::new(Options::parse(compat, params)?)?),
+            DetectorName::Fhddm => Self::Fhddm(Fhddm::new(Options::parse(compat, params)?)?),
+            DetectorName::Stepd => Self::Stepd(Stepd::new(Options::parse(compat, params)?)?),
+            DetectorName::Cusum => Self::Cusum(Cusum::new(Options::parse(compat, params)?)?),
+            DetectorName::Ecdd => Self::Ecdd(Ecdd::new(Options::parse(compat, params)?)?),
+            DetectorName::Rddm => Self::Rddm(Rddm::new(Options::parse(compat, params)?)?),
+            DetectorName::Gma => Self::Gma(Gma::new(Options::parse(compat, params)?)?),
         })
     }
 
@@ -159,7 +211,60 @@ impl Detector {
     #[must_use]
     pub fn name(&self) -> DetectorName {
         match self {
+            Self::Adwin(_) => DetectorName::Adwin,
             Self::Ddm(_) => DetectorName::Ddm,
+            Self::Eddm(_) => DetectorName::Eddm,
+            Self::HddmA(_) => DetectorName::HddmA,
+            Self::HddmW(_) => DetectorName::HddmW,
+            Self::PageHinkley(_) => DetectorName::PageHinkley,
+            Self::Kswin(_) => DetectorName::Kswin,
+            Self::OneSidedPageHinkley(_) => DetectorName::PageHinkley,
+            Self::Stepd(_) => DetectorName::Stepd,
+            Self::Cusum(_) => DetectorName::Cusum,
+            Self::Ecdd(_) => DetectorName::Ecdd,
+            Self::Rddm(_) => DetectorName::Rddm,
+            Self::Gma(_) => DetectorName::Gma,
+            Self::Fhddm(_) => DetectorName::Fhddm,
+        }
+    }
+
+    /// What is inside.
+    fn inner(&self) -> &dyn SequentialDetector {
+        match self {
+            Self::Adwin(detector) => detector,
+            Self::Ddm(detector) => detector,
+            Self::Eddm(detector) => detector,
+            Self::HddmA(detector) => detector,
+            Self::HddmW(detector) => detector,
+            Self::PageHinkley(detector) => detector,
+            Self::Kswin(detector) => detector,
+            Self::OneSidedPageHinkley(detector) => detector,
+            Self::Stepd(detector) => detector,
+            Self::Cusum(detector) => detector,
+            Self::Ecdd(detector) => detector,
+            Self::Rddm(detector) => detector,
+            Self::Gma(detector) => detector,
+            Self::Fhddm(detector) => detector,
+        }
+    }
+
+    /// What is inside.
+    fn inner_mut(&mut self) -> &mut dyn SequentialDetector {
+        match self {
+            Self::Adwin(detector) => detector,
+            Self::Ddm(detector) => detector,
+            Self::Eddm(detector) => detector,
+            Self::HddmA(detector) => detector,
+            Self::HddmW(detector) => detector,
+            Self::PageHinkley(detector) => detector,
+            Self::Kswin(detector) => detector,
+            Self::OneSidedPageHinkley(detector) => detector,
+            Self::Stepd(detector) => detector,
+            Self::Cusum(detector) => detector,
+            Self::Ecdd(detector) => detector,
+            Self::Rddm(detector) => detector,
+            Self::Gma(detector) => detector,
+            Self::Fhddm(detector) => detector,
         }
     }
 
@@ -167,27 +272,38 @@ impl Detector {
     #[must_use]
     pub fn parameters(&self) -> Vec<(&'static str, String)> {
         match self {
+            Self::Adwin(detector) => detector.options().shown(),
             Self::Ddm(detector) => detector.options().shown(),
+            Self::Eddm(detector) => detector.options().shown(),
+            Self::HddmA(detector) => detector.options().shown(),
+            Self::HddmW(detector) => detector.options().shown(),
+            Self::PageHinkley(detector) => detector.options().shown(),
+            Self::Kswin(detector) => detector.options().shown(),
+            Self::OneSidedPageHinkley(detector) => detector.options().shown(),
+            Self::Stepd(detector) => detector.options().shown(),
+            Self::Cusum(detector) => detector.options().shown(),
+            Self::Ecdd(detector) => detector.options().shown(),
+            Self::Rddm(detector) => detector.options().shown(),
+            Self::Gma(detector) => detector.options().shown(),
+            Self::Fhddm(detector) => detector.options().shown(),
         }
     }
 }
 
 impl SequentialDetector for Detector {
     fn update(&mut self, value: f64) -> Signal {
-        match self {
-            Self::Ddm(detector) => detector.update(value),
-        }
+        self.inner_mut().update(value)
     }
 
     fn reset(&mut self) {
-        match self {
-            Self::Ddm(detector) => detector.reset(),
-        }
+        self.inner_mut().reset();
     }
 
     fn skipped(&self) -> u64 {
-        match self {
-            Self::Ddm(detector) => detector.skipped(),
-        }
+        self.inner().skipped()
+    }
+
+    fn update_counts(&mut self, errors: u64, trials: u64) -> Signal {
+        self.inner_mut().update_counts(errors, trials)
     }
 }

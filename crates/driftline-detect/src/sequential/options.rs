@@ -3,7 +3,8 @@
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 /// Whose behaviour, and whose names of the parameters.
@@ -428,4 +429,15 @@ fn plain(number: f64) -> String {
         return format!("{number:e}");
     }
     number.to_string()
+}
+
+/// Reads options and checks them, for the snapshot of a detector.
+pub(crate) fn checked<'de, O, D>(deserializer: D) -> Result<O, D::Error>
+where
+    O: Options + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    let options = O::deserialize(deserializer)?;
+    options.check().map_err(D::Error::custom)?;
+    Ok(options)
 }
