@@ -79,6 +79,31 @@ impl Timestamp {
             width => Self(self.0.div_euclid(width).saturating_mul(width)),
         }
     }
+
+    /// The first instant of the month of the calendar, in UTC, in which this instant lies.
+    ///
+    /// ```
+    /// use driftline_event::Timestamp;
+    /// let t: Timestamp = "2024-02-29T12:00:00Z".parse()?;
+    /// assert_eq!(t.floor_to_month().to_string(), "2024-02-01T00:00:00Z");
+    /// assert_eq!(t.next_month().to_string(), "2024-03-01T00:00:00Z");
+    /// # Ok::<(), driftline_event::ParseTimestampError>(())
+    /// ```
+    pub fn floor_to_month(self) -> Self {
+        let (year, month, _) = civil_from_days(self.0.div_euclid(MICROS_PER_DAY));
+        Self(days_from_civil(year, month, 1).saturating_mul(MICROS_PER_DAY))
+    }
+
+    /// The first instant of the month of the calendar, in UTC, after the one in which this instant lies.
+    pub fn next_month(self) -> Self {
+        let (year, month, _) = civil_from_days(self.0.div_euclid(MICROS_PER_DAY));
+        let (year, month) = if month == 12 {
+            (year + 1, 1)
+        } else {
+            (year, month + 1)
+        };
+        Self(days_from_civil(year, month, 1).saturating_mul(MICROS_PER_DAY))
+    }
 }
 
 fn span_micros(span: Duration) -> i64 {
@@ -275,6 +300,25 @@ mod tests {
             let t = Timestamp::from_micros(day * MICROS_PER_DAY + 3_723_000_001);
             assert_eq!(t.to_string().parse(), Ok(t));
         }
+    }
+
+    #[test]
+    fn months_follow_each_other() {
+        let mut at: Timestamp = "1899-12-31".parse().unwrap();
+        for _ in 0..3_000 {
+            let next = at.next_month();
+            assert_eq!(next.floor_to_month(), next);
+            assert_eq!(
+                Timestamp::from_micros(next.as_micros() - 1).next_month(),
+                next
+            );
+            let days = next.since(at.floor_to_month()).as_secs() / 86_400;
+            assert!((28..=31).contains(&days), "{at}");
+            at = next;
+        }
+        assert_eq!(at.to_string(), "2149-12-01T00:00:00Z");
+        assert!(Timestamp::MIN.floor_to_month() <= Timestamp::MIN.next_month());
+        assert!(Timestamp::MAX.floor_to_month() <= Timestamp::MAX);
     }
 
     #[test]
