@@ -123,7 +123,9 @@ impl SequentialDetector for Cusum {
         let options = &self.options;
         self.level.add(value);
         self.sum = (self.sum + value - self.level.mean - options.delta).max(0.0);
-        let tested = self.level.is_tested(options.compat, options.min_num_instances);
+        let tested = self
+            .level
+            .is_tested(options.compat, options.min_num_instances);
         let drift = tested && self.sum > options.lambda;
         if drift {
             self.reset();

@@ -7,7 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::options::names;
 use super::{
-    Adwin, AdwinOptions, Compat, Cusum, CusumOptions, Ddm, DdmOptions, Ecdd, EcddOptions, Eddm, EddmOptions, Fhddm, FhddmOptions, Gma, GmaOptions, HddmA, HddmAOptions, HddmW, HddmWOptions, Kswin, KswinOptions, OneSidedPageHinkley, OneSidedPageHinkleyOptions, Options, PageHinkley, PageHinkleyOptions, ParameterError, ParameterHelp, Rddm, RddmOptions, SequentialDetector, Signal, Stepd, StepdOptions,
+    Adwin, AdwinOptions, Compat, Cusum, CusumOptions, Ddm, DdmOptions, Ecdd, EcddOptions, Eddm,
+    EddmOptions, Fhddm, FhddmOptions, Gma, GmaOptions, HddmA, HddmAOptions, HddmW, HddmWOptions,
+    Kswin, KswinOptions, OneSidedPageHinkley, OneSidedPageHinkleyOptions, Options, PageHinkley,
+    PageHinkleyOptions, ParameterError, ParameterHelp, Rddm, RddmOptions, SequentialDetector,
+    Signal, Stepd, StepdOptions,
 };
 
 /// The names of the detectors, as the command line has them.

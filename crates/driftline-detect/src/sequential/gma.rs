@@ -54,12 +54,7 @@ impl Options for GmaOptions {
         };
         vec![
             min_num_instances(self.compat, &mut self.min_num_instances),
-            Parameter::number(
-                lambda(self.compat),
-                &mut self.lambda,
-                [0.0, 1e12],
-                meaning,
-            ),
+            Parameter::number(lambda(self.compat), &mut self.lambda, [0.0, 1e12], meaning),
             Parameter::number(
                 "alpha",
                 &mut self.alpha,

@@ -132,7 +132,9 @@ impl SequentialDetector for OneSidedPageHinkley {
         let options = &self.options;
         self.level.add(value);
         self.sum = options.alpha * self.sum + (value - self.level.mean - options.delta);
-        let tested = self.level.is_tested(options.compat, options.min_num_instances);
+        let tested = self
+            .level
+            .is_tested(options.compat, options.min_num_instances);
         let drift = tested && self.sum > options.lambda;
         if drift {
             self.reset();

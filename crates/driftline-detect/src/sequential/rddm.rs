@@ -241,7 +241,8 @@ impl Rddm {
     fn recount(&mut self) {
         let restart = self.pending == Pending::Restart;
         if let Some(len) = self.warned_kept {
-            self.kept.keep_newest(usize::try_from(len).unwrap_or(usize::MAX));
+            self.kept
+                .keep_newest(usize::try_from(len).unwrap_or(usize::MAX));
         }
         (self.n, self.p) = (0, 0.0);
         if restart {

@@ -207,10 +207,7 @@ impl SequentialDetector for Stepd {
         }
         self.recent_errors += u64::from(error);
         let p = self.p_value();
-        let signal = Signal::of(
-            p < self.options.alpha_drift,
-            p < self.options.alpha_warning,
-        );
+        let signal = Signal::of(p < self.options.alpha_drift, p < self.options.alpha_warning);
         if signal == Signal::Drift {
             self.reset();
         }
