@@ -70,8 +70,8 @@ impl Binner {
     }
 
     /// The number of bounds below `value`, which is finite.
-    #[cfg(test)]
-    fn bin(&self, value: f64) -> usize {
+    #[inline]
+    pub(crate) fn bin(&self, value: f64) -> usize {
         self.bin_in_slot(self.key.slot(value), value)
     }
 

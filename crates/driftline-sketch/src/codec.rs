@@ -275,11 +275,11 @@ fn take_sample(input: &mut &[u8], capacity: usize) -> Result<DistinctSample, Dec
     Ok(sample)
 }
 
-fn zigzag(value: i128) -> u128 {
+pub(crate) fn zigzag(value: i128) -> u128 {
     ((value << 1) ^ (value >> 127)) as u128
 }
 
-fn unzigzag(value: u128) -> i128 {
+pub(crate) fn unzigzag(value: u128) -> i128 {
     (value >> 1) as i128 ^ -((value & 1) as i128)
 }
 
@@ -291,17 +291,17 @@ pub(crate) fn write_varint(mut value: u128, out: &mut Vec<u8>) {
     out.push(value as u8);
 }
 
-fn take_byte(input: &mut &[u8]) -> Result<u8, DecodeError> {
+pub(crate) fn take_byte(input: &mut &[u8]) -> Result<u8, DecodeError> {
     let (byte, rest) = input.split_first().ok_or(DecodeError::Truncated)?;
     *input = rest;
     Ok(*byte)
 }
 
-fn take_u64(input: &mut &[u8]) -> Result<u64, DecodeError> {
+pub(crate) fn take_u64(input: &mut &[u8]) -> Result<u64, DecodeError> {
     u64::try_from(take_varint(input)?).map_err(|_| DecodeError::Impossible)
 }
 
-fn take_varint(input: &mut &[u8]) -> Result<u128, DecodeError> {
+pub(crate) fn take_varint(input: &mut &[u8]) -> Result<u128, DecodeError> {
     let mut value = 0_u128;
     for shift in (0..128).step_by(7) {
         let byte = take_byte(input)?;

@@ -36,6 +36,7 @@ mod embedding;
 mod json;
 mod moments;
 mod numeric;
+mod outcome;
 mod profile;
 mod tree;
 
@@ -51,6 +52,14 @@ pub use embedding::{EmbeddingOptions, EmbeddingProfile, EmbeddingSummary, Featur
 pub use json::ProfileError;
 pub use numeric::{
     MISSING, NumericProfile, NumericSummary, WRONG_TYPE, is_missing, is_wrong_type, number,
+};
+pub use outcome::{
+    BinaryOutcomes, BinaryPredictions, Bins, ClassScore, DELAY_EDGES, DecisionSource, DelayBucket,
+    DelayHistogram, LossMoments, MissingOutput, MulticlassOutcomes, MulticlassPredictions,
+    OutcomeBuildError, OutcomeColumns, OutcomeLabel, OutcomeOptions, OutcomeProfile,
+    OutcomeReference, OutcomeRow, OutcomeSummary, PredictedSummary, ProbabilityBin,
+    RankingOutcomes, RegressionOutcomes, RegressionPredictions, Scored, Truth, TruthError,
+    ValueBin, ranking_item,
 };
 pub use profile::{ProfileOptions, ProfiledColumn, ReferenceProfile};
 pub use tree::{JOINT_COLUMN, JointOptions, JointTree, LEAF_ROWS_MIN, LeafCondition, LeafValues};

@@ -84,6 +84,10 @@ impl Grid {
         self.exponent
     }
 
+    pub(crate) fn step(&self) -> f64 {
+        self.step
+    }
+
     /// The multiple of the step nearest to `value`, where one is representable.
     fn nearest(&self, value: f64) -> f64 {
         let steps = value * self.per_step;

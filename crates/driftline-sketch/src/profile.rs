@@ -8,6 +8,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::codec::write_varint;
 use crate::column::{ColumnProfile, ColumnSummary};
 use crate::embedding::GENERATOR;
+use crate::outcome::OutcomeProfile;
 use crate::tree::{JointOptions, JointTree, Split};
 
 /// How to cut a reference.
@@ -71,6 +72,7 @@ pub struct ReferenceProfile {
     /// Coordinates of embeddings that are not among the columns, in the order in which they first occur.
     coordinates: Vec<String>,
     tree: Option<JointTree>,
+    outcome: Option<OutcomeProfile>,
 }
 
 impl ReferenceProfile {
@@ -82,7 +84,7 @@ impl ReferenceProfile {
         mut columns: Vec<ProfiledColumn>,
         tree: Option<JointTree>,
     ) -> Self {
-        let id = content_hash(&model, &version, rows, &columns, tree.as_ref());
+        let id = content_hash(&model, &version, rows, &columns, tree.as_ref(), None);
         let is_embedding = |c: &ProfiledColumn| c.column.kind == ColumnKind::Embedding;
         let embeddings = columns.iter().filter(|c| is_embedding(c)).count();
         let event_columns = columns.len() - embeddings - usize::from(tree.is_some());
@@ -98,7 +100,31 @@ impl ReferenceProfile {
             event_columns,
             coordinates,
             tree,
+            outcome: None,
         }
+    }
+
+    /// The same reference with what its labels say, or without. The id changes with it.
+    pub fn with_outcome(self, outcome: Option<OutcomeProfile>) -> Self {
+        let (columns, tree) = (&self.columns, self.tree.as_ref());
+        let id = content_hash(
+            &self.model,
+            &self.version,
+            self.rows,
+            columns,
+            tree,
+            outcome.as_ref(),
+        );
+        Self {
+            id,
+            outcome,
+            ..self
+        }
+    }
+
+    /// What the reference's labels say, if it was built with labels.
+    pub fn outcome(&self) -> Option<&OutcomeProfile> {
+        self.outcome.as_ref()
     }
 
     /// How many of the columns are columns of the events. They come first; all others are derived from them.
@@ -189,6 +215,7 @@ fn content_hash(
     rows: u64,
     columns: &[ProfiledColumn],
     tree: Option<&JointTree>,
+    outcome: Option<&OutcomeProfile>,
 ) -> String {
     let mut hasher = Xxh3::new();
     let mut bytes = Vec::new();
@@ -211,11 +238,14 @@ fn content_hash(
     if let Some(tree) = tree {
         write_tree(tree, &mut bytes);
     }
+    if let Some(outcome) = outcome {
+        outcome.write_content(&mut bytes);
+    }
     hasher.update(&bytes);
     format!("{:032x}", hasher.digest128())
 }
 
-fn text(text: &str, bytes: &mut Vec<u8>) {
+pub(crate) fn text(text: &str, bytes: &mut Vec<u8>) {
     write_varint(text.len() as u128, bytes);
     bytes.extend_from_slice(text.as_bytes());
 }
