@@ -185,7 +185,7 @@ impl Adwin {
 impl SequentialDetector for Adwin {
     fn update(&mut self, value: f64) -> Signal {
         if !usable(value) {
-            self.skipped += 1;
+            self.skipped = self.skipped.saturating_add(1);
             return Signal::Stable;
         }
         self.window.push(value);

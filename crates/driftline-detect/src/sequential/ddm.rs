@@ -124,7 +124,7 @@ impl Ddm {
 impl SequentialDetector for Ddm {
     fn update(&mut self, value: f64) -> Signal {
         if !usable(value) {
-            self.skipped += 1;
+            self.skipped = self.skipped.saturating_add(1);
             return Signal::Stable;
         }
         self.errors.add(value);

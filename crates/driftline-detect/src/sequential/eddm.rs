@@ -132,7 +132,7 @@ impl Eddm {
 impl SequentialDetector for Eddm {
     fn update(&mut self, value: f64) -> Signal {
         if !usable(value) {
-            self.skipped += 1;
+            self.skipped = self.skipped.saturating_add(1);
             return Signal::Stable;
         }
         self.n = self.n.saturating_add(1);

@@ -177,7 +177,7 @@ impl Fhddm {
 impl SequentialDetector for Fhddm {
     fn update(&mut self, value: f64) -> Signal {
         if !usable(value) {
-            self.skipped += 1;
+            self.skipped = self.skipped.saturating_add(1);
             return Signal::Stable;
         }
         self.push(value == 1.0);

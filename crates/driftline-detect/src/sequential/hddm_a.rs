@@ -144,7 +144,7 @@ impl HddmA {
 impl SequentialDetector for HddmA {
     fn update(&mut self, value: f64) -> Signal {
         if !usable(value) {
-            self.skipped += 1;
+            self.skipped = self.skipped.saturating_add(1);
             return Signal::Stable;
         }
         self.all.add(value);

@@ -211,7 +211,7 @@ impl HddmW {
 impl SequentialDetector for HddmW {
     fn update(&mut self, value: f64) -> Signal {
         if !usable(value) {
-            self.skipped += 1;
+            self.skipped = self.skipped.saturating_add(1);
             return Signal::Stable;
         }
         let weights = self.weights;

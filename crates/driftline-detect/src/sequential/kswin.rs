@@ -220,7 +220,7 @@ impl Kswin {
 impl SequentialDetector for Kswin {
     fn update(&mut self, value: f64) -> Signal {
         if !usable(value) {
-            self.skipped += 1;
+            self.skipped = self.skipped.saturating_add(1);
             return Signal::Stable;
         }
         if self.window.len() as u64 == self.options.window_size {
@@ -338,10 +338,14 @@ impl TryFrom<Snapshot> for Kswin {
 
     fn try_from(snapshot: Snapshot) -> Result<Self, Self::Error> {
         let mut kswin = Self::new(snapshot.options)?;
+        let problem = |problem| ParameterError::Together { problem };
         if snapshot.window.len() as u64 > kswin.options.window_size {
-            return Err(ParameterError::Together {
-                problem: "the snapshot has more values than `window_size`",
-            });
+            return Err(problem("the snapshot has more values than `window_size`"));
+        }
+        if !snapshot.window.iter().copied().all(usable) {
+            return Err(problem(
+                "the snapshot has a value that would have been skipped",
+            ));
         }
         kswin.window.extend(snapshot.window);
         (kswin.random, kswin.skipped) = (snapshot.random, snapshot.skipped);

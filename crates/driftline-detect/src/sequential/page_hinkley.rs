@@ -171,7 +171,7 @@ impl PageHinkley {
 impl SequentialDetector for PageHinkley {
     fn update(&mut self, value: f64) -> Signal {
         if !usable(value) {
-            self.skipped += 1;
+            self.skipped = self.skipped.saturating_add(1);
             return Signal::Stable;
         }
         let PageHinkleyOptions {

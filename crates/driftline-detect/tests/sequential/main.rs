@@ -1,5 +1,7 @@
 //! Sequential detectors against their reference implementations.
 
+#![allow(clippy::unwrap_used)]
+
 mod every;
 mod peers;
 mod river;

@@ -72,11 +72,19 @@ fn every_drift_and_warning_is_at_the_same_value_as_rivers() {
         for (stream, expected) in &case.runs {
             let got = Run::of(&mut case.detector(), &streams[stream]);
             if got != *expected {
-                wrong.push(format!("{} {:?} {stream}:\n {got:?}\n {expected:?}", case.detector, case.params));
+                wrong.push(format!(
+                    "{} {:?} {stream}:\n {got:?}\n {expected:?}",
+                    case.detector, case.params
+                ));
             }
         }
     }
-    assert!(wrong.is_empty(), "{} runs differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} runs differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     assert_eq!(sets.len(), 8);
     assert!(sets.values().all(|&sets| sets == 3));
 }

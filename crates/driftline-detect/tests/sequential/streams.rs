@@ -99,10 +99,13 @@ pub(crate) struct Stream {
     pub(crate) values: Vec<f64>,
 }
 
+fn specs() -> Vec<Spec> {
+    serde_json::from_str(SPECS).expect("the file of streams")
+}
+
 /// Every stream, in the order of the file.
 pub(crate) fn all() -> Vec<Stream> {
-    let specs: Vec<Spec> = serde_json::from_str(SPECS).expect("the file of streams");
-    let made = specs.into_iter().map(|spec| Stream {
+    let made = specs().into_iter().map(|spec| Stream {
         values: spec.values(),
         name: spec.name,
         input: spec.input,
@@ -112,8 +115,8 @@ pub(crate) fn all() -> Vec<Stream> {
 
 /// One stream by its name.
 pub(crate) fn named(name: &str) -> Vec<f64> {
-    let found = all().into_iter().find(|stream| stream.name == name);
-    found.expect("a stream of that name").values
+    let found = specs().into_iter().find(|spec| spec.name == name);
+    found.expect("a stream of that name").values()
 }
 
 /// As `summary()` of the Python twin.
