@@ -3,7 +3,7 @@
 use statrs::function::gamma::digamma;
 
 use super::Measured;
-use super::interval::{Confidence, Interval};
+use super::interval::Confidence;
 
 /// The labelled predictions of one bin of the score: counts or weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -187,17 +187,16 @@ fn gain(b: f64, a: f64, bin: &ScoreBin, rows: f64) -> f64 {
     unit * p * sum
 }
 
-/// Whether the two ends are in order and are numbers.
-#[cfg(test)]
-fn is_sound(interval: &Interval) -> bool {
-    interval.lower <= interval.upper && interval.lower >= 0.0 && interval.upper <= 1.0
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::Interval;
     use super::*;
+
+    fn is_sound(interval: &Interval) -> bool {
+        interval.lower <= interval.upper && interval.lower >= 0.0 && interval.upper <= 1.0
+    }
 
     fn one(negatives: u32, positives: u32) -> ScoreBin {
         ScoreBin {
