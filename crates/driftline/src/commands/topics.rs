@@ -55,6 +55,10 @@ pub fn needed(config: &Config) -> Vec<NeededTopic> {
             .map(|labels| input(&labels.topic, "labels")),
     );
     topics.push(own(&config.topics.partials, "partial counts"));
+    if config.labels.is_some() {
+        let purpose = "predictions and labels by id";
+        topics.push(own(&config.topics.outcomes, purpose));
+    }
     topics.push(own(&config.topics.alerts, "alerts"));
     topics.push(own(&config.topics.dead_letters, "dead letters"));
     topics
@@ -170,7 +174,7 @@ fn commands(config: &Config, topics: &[NeededTopic]) -> Vec<String> {
     for topic in topics {
         let operations: &[&str] = match topic.purpose {
             "predictions" | "labels" => &["Read", "Describe"],
-            "partial counts" => &["Read", "Write", "Describe"],
+            "partial counts" | "predictions and labels by id" => &["Read", "Write", "Describe"],
             _ => &["Write", "Describe"],
         };
         let operations: Vec<String> = operations

@@ -2,6 +2,7 @@
 
 mod decision;
 mod kafka;
+mod labels;
 mod limit;
 mod model;
 mod rule;
@@ -14,7 +15,7 @@ pub(super) use rule::CORRECTIONS;
 
 use super::checked::Config;
 use super::problem::Problems;
-use super::raw::RawConfig;
+use super::raw::{RawConfig, RawTopic};
 use super::units::{DurationText, SizeText};
 use super::yaml::join;
 
@@ -28,8 +29,13 @@ pub(super) fn check(raw: RawConfig, directory: &Path, problems: &mut Problems) -
     checker.name("app", &app);
     let instance = raw.instance.unwrap_or_else(|| "0".into());
     checker.name("instance", &instance);
-    let retention_given = raw.topics.partials.retention.is_some()
-        || raw.topics.partials.properties.contains_key(RETENTION);
+    let is_given = |topic: &RawTopic| {
+        topic.retention.is_some() || topic.properties.contains_key(RETENTION)
+    };
+    let given = Given {
+        partials: is_given(&raw.topics.partials),
+        outcomes: is_given(&raw.topics.outcomes),
+    };
     let mut config = Config {
         kafka: checker.kafka(raw.kafka),
         registry: raw.registry.map(|registry| checker.registry(registry)),
@@ -45,14 +51,22 @@ pub(super) fn check(raw: RawConfig, directory: &Path, problems: &mut Problems) -
         http: checker.http(&raw.http),
         late_events: raw.late_events,
         workers: checker.workers(&raw.workers),
+        join: checker.join_stage(raw.join),
         directory: directory.to_owned(),
         instance,
         app,
     };
-    checker.retention(&mut config, retention_given);
+    checker.retention(&mut config, given);
     checker.topics_differ(&config);
     checker.framing(&config);
     config
+}
+
+/// Which topics the file gives a retention.
+#[derive(Clone, Copy)]
+struct Given {
+    partials: bool,
+    outcomes: bool,
 }
 
 /// Turns values into checked ones and remembers what was wrong.

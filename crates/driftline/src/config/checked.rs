@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use driftline_detect::{ColumnQuorum, PValueRule, ThresholdRule};
+use driftline_engine::LabelSpec;
 use driftline_event::{Severity, Timestamp};
 use driftline_wire::{LabelMapping, Mapping};
 
@@ -41,6 +42,8 @@ pub struct Config {
     pub late_events: LateEvents,
     /// Threads per stage.
     pub workers: Workers,
+    /// Where predictions wait for their labels.
+    pub join: Join,
     /// The directory that relative paths of the file start from.
     pub directory: PathBuf,
 }
@@ -129,6 +132,8 @@ pub struct Stream<M> {
 pub struct Topics {
     /// Partial counts.
     pub partials: Topic,
+    /// Predictions and labels by prediction id.
+    pub outcomes: Topic,
     /// Alerts.
     pub alerts: Topic,
     /// Messages that nobody can use.
@@ -151,7 +156,13 @@ pub struct Topic {
 impl Topics {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Topic> {
-        [&self.partials, &self.alerts, &self.dead_letters].into_iter()
+        [
+            &self.partials,
+            &self.outcomes,
+            &self.alerts,
+            &self.dead_letters,
+        ]
+        .into_iter()
     }
 }
 
@@ -174,6 +185,8 @@ pub struct Model {
     pub allowed_lateness: Duration,
     /// The default decision rule; none when it is off.
     pub decision: Option<Decision>,
+    /// How labels are joined and judged; none when that is off.
+    pub labels: Option<Labels>,
     /// What raises alerts outside the budget.
     pub rules: Vec<ThresholdRule>,
     /// Tests whose p-values are corrected for the number of columns or looks.
@@ -199,6 +212,17 @@ pub struct Decision {
     pub weights: BTreeMap<String, f64>,
     /// How bad an alarm is.
     pub severity: Severity,
+}
+
+/// How a model's labels are joined and judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Labels {
+    /// How.
+    pub spec: LabelSpec,
+    /// Whether the file says so. If it does not, versions whose reference knows no labels go without.
+    pub is_explicit: bool,
+    /// Whether labels are judged at the age by which the reference has most of them.
+    pub judges_when_usual: bool,
 }
 
 /// What a version's values are compared with.
@@ -282,6 +306,17 @@ pub struct Http {
 pub struct Workers {
     /// Threads that read events.
     pub observe: u16,
+    /// Threads that join labels with predictions.
+    pub join: u16,
     /// Threads that evaluate windows.
     pub evaluate: u16,
+}
+
+/// Where predictions wait for their labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Join {
+    /// Memory of what waits, in bytes per worker.
+    pub memory: u64,
+    /// Where the rest goes, relative to [`Config::directory`]; nowhere without one.
+    pub directory: Option<PathBuf>,
 }

@@ -9,6 +9,7 @@ mod collect;
 mod problem;
 mod raw;
 mod raw_decision;
+mod raw_labels;
 mod raw_model;
 mod raw_rule;
 pub mod reference;

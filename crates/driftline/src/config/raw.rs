@@ -45,6 +45,8 @@ pub(super) struct RawConfig {
     pub(super) late_events: LateEvents,
     /// Threads per stage.
     pub(super) workers: RawWorkers,
+    /// Where predictions wait for their labels.
+    pub(super) join: RawJoin,
 }
 
 /// How to reach the brokers.
@@ -208,6 +210,9 @@ pub enum StreamStart {
 pub(super) struct RawTopics {
     /// Partial counts, from observe to evaluate. Its partitions bound how many processes evaluate.
     pub(super) partials: RawTopic,
+    /// Predictions and labels by prediction id, from observe and labels to join. It is what the join restarts from, so it
+    /// is kept as long as labels may come. Its partitions bound how many processes join.
+    pub(super) outcomes: RawTopic,
     /// Alerts, for people and programs.
     pub(super) alerts: RawTopic,
     /// Messages that nobody can use, with the reason.
@@ -219,7 +224,7 @@ pub(super) struct RawTopics {
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Topic")]
 pub(super) struct RawTopic {
-    /// Its name; `<app>.partials`, `<app>.alerts`, `<app>.dead-letters` when absent.
+    /// Its name; `<app>.partials`, `<app>.outcomes`, `<app>.alerts`, `<app>.dead-letters` when absent.
     pub(super) name: Option<String>,
     /// How many partitions. Changing it later starts the counts of all models anew.
     pub(super) partitions: Option<u32>,
@@ -290,6 +295,18 @@ pub enum LateEvents {
     DeadLetter,
 }
 
+/// Where predictions wait for their labels, and labels for their predictions.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Join")]
+pub(super) struct RawJoin {
+    /// How much memory those that wait may take, per worker; older ones go to `directory`.
+    pub(super) memory: Option<SizeText>,
+    /// A directory on a local disk for what does not fit into `memory`. It is a cache: the join fills it anew when it
+    /// starts. Without one everything stays in memory.
+    pub(super) directory: Option<String>,
+}
+
 /// Threads per stage, in this process.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -297,6 +314,8 @@ pub enum LateEvents {
 pub(super) struct RawWorkers {
     /// Threads that read events.
     pub(super) observe: Option<u16>,
+    /// Threads that join labels with predictions.
+    pub(super) join: Option<u16>,
     /// Threads that evaluate windows.
     pub(super) evaluate: Option<u16>,
 }

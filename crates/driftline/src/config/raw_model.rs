@@ -10,6 +10,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::raw_decision::{RawCompareWith, RawDecision};
+use super::raw_labels::RawModelLabels;
 use super::raw_rule::{RawPValueRule, RawQuorum};
 use super::units::DurationText;
 
@@ -34,6 +35,9 @@ pub(super) struct RawModel {
     pub(super) lateness: RawLateness,
     /// The default decision rule, with its false-alarm budget; `off` leaves alerts to `rules`.
     pub(super) decision: Option<RawDecision>,
+    /// How labels are joined and judged; `off` leaves them alone. With the defaults when absent, for versions whose
+    /// reference knows labels.
+    pub(super) labels: Option<RawModelLabels>,
     /// What raises alerts besides, outside the budget. None when absent, unless `decision` is off: then those
     /// in docs/config.md.
     pub(super) rules: Option<Vec<RawRule>>,

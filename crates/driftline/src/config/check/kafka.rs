@@ -4,19 +4,22 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use driftline_engine::WindowSpanSpec;
 use driftline_kafka::KafkaOptions;
 use driftline_wire::Mapping;
 
 use super::RETENTION;
-use super::{Checker, key};
+use super::{Checker, Given, key};
 use crate::config::checked::{
-    Config, Kafka, Registry, RegistryAuth, Sasl, Stream, Tls, Topic, Topics,
+    Config, Kafka, Model, Registry, RegistryAuth, Sasl, Stream, Tls, Topic, Topics,
 };
 use crate::config::raw::{
     RawKafka, RawRegistry, RawSasl, RawStream, RawTls, RawTopic, RawTopics, SaslMechanism,
     StreamFormat,
 };
 use crate::config::secret::SecretSource;
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Settings that have a place of their own, and that place.
 const PLACED_PROPERTIES: &[(&str, &str)] = &[
@@ -243,11 +246,11 @@ impl Checker<'_> {
     }
 
     pub(super) fn topics(&mut self, raw: RawTopics, app: &str) -> Topics {
-        const DAY_MS: u64 = 86_400_000;
         Topics {
-            partials: self.topic(raw.partials, "partials", app, 4, 7 * DAY_MS),
-            alerts: self.topic(raw.alerts, "alerts", app, 1, 30 * DAY_MS),
-            dead_letters: self.topic(raw.dead_letters, "dead-letters", app, 1, 14 * DAY_MS),
+            partials: self.topic(raw.partials, "partials", app, 4, 7 * DAY),
+            outcomes: self.topic(raw.outcomes, "outcomes", app, 4, 7 * DAY),
+            alerts: self.topic(raw.alerts, "alerts", app, 1, 30 * DAY),
+            dead_letters: self.topic(raw.dead_letters, "dead-letters", app, 1, 14 * DAY),
         }
     }
 
@@ -257,7 +260,7 @@ impl Checker<'_> {
         suffix: &str,
         app: &str,
         partitions: u32,
-        retention_ms: u64,
+        retention: Duration,
     ) -> Topic {
         let path = key("topics", &suffix.replace('-', "_"));
         if let Some(name) = &raw.name {
@@ -269,7 +272,6 @@ impl Checker<'_> {
         let replication = raw
             .replication
             .map(|r| self.within(r, &key(&path, "replication"), 1, 100));
-        let retention = Duration::from_millis(retention_ms);
         let retention = self.span(raw.retention.as_ref(), &key(&path, "retention"), retention);
         let mut properties = BTreeMap::from([
             ("cleanup.policy".to_owned(), "delete".to_owned()),
@@ -288,36 +290,72 @@ impl Checker<'_> {
         }
     }
 
-    /// No topic serves two purposes.
-    /// A restarted evaluator reads the partials topic again, so that must hold the longest window. Without a
-    /// retention of its own it holds that twice, and never less than the default.
-    pub(super) fn retention(&mut self, config: &mut Config, is_given: bool) {
-        let spans = config.models.iter().flat_map(|model| {
-            model
-                .windows
-                .iter()
-                .map(|w| w.size + model.pane + model.allowed_lateness)
-        });
-        let longest = spans.max().unwrap_or_default().as_millis();
-        let properties = &mut config.topics.partials.properties;
-        let kept = properties
-            .get(RETENTION)
-            .and_then(|text| text.parse::<i128>().ok());
-        let longest = i128::try_from(longest).unwrap_or(i128::MAX);
+    /// A restarted evaluator reads the partials topic again, so that must hold the longest window, and a restarted join
+    /// the outcomes topic, so that must hold all predictions that wait for labels. Without a retention of their own they
+    /// hold twice that, and never less than the default.
+    pub(super) fn retention(&mut self, config: &mut Config, given: Given) {
+        let with_labels = config.labels.is_some();
+        let labels = |model: &Model| {
+            let labels = model.labels.as_ref().filter(|_| with_labels)?;
+            let windows = labels.spec.windows.iter().map(|w| match w.span {
+                WindowSpanSpec::Fixed { size, .. } => size,
+                WindowSpanSpec::Month => 31 * DAY,
+            });
+            Some((labels.spec.ttl, windows.max().unwrap_or_default()))
+        };
+        let of_model = |model: &Model| {
+            let windows = model.windows.iter().map(|w| w.size);
+            let features = windows.max().unwrap_or_default() + model.pane + model.allowed_lateness;
+            let labels = labels(model).map_or(Duration::ZERO, |(ttl, window)| ttl + window);
+            features.max(labels)
+        };
+        let longest = config.models.iter().map(of_model).max();
+        let wait = config.models.iter().filter_map(labels);
+        let wait = wait.map(|(ttl, _)| ttl).max();
+        self.retain(
+            &mut config.topics.partials,
+            ("topics.partials.retention", given.partials),
+            longest.unwrap_or_default(),
+            (
+                "this is shorter than the longest window, so a restart loses a part of it",
+                "retain partial counts for at least the longest window, and for labels their ttl besides",
+            ),
+        );
+        self.retain(
+            &mut config.topics.outcomes,
+            ("topics.outcomes.retention", given.outcomes),
+            wait.unwrap_or_default(),
+            (
+                "this is shorter than labels may take, so a restart forgets predictions that wait",
+                "retain outcomes for at least the longest ttl of labels",
+            ),
+        );
+    }
+
+    fn retain(
+        &mut self,
+        topic: &mut Topic,
+        (path, is_given): (&str, bool),
+        least: Duration,
+        (message, hint): (&str, &str),
+    ) {
+        let kept = topic.properties.get(RETENTION);
+        let kept = kept.and_then(|text| text.parse::<i128>().ok());
+        let least = i128::try_from(least.as_millis()).unwrap_or(i128::MAX);
         match kept {
             // A negative retention is for ever.
-            Some(kept) if kept >= 0 && kept < longest && is_given => self.problems.warning(
-                "topics.partials.retention",
-                "this is shorter than the longest window, so a restart loses a part of it",
-                "retain partial counts for at least the longest window",
-            ),
-            Some(kept) if kept < 2 * longest && !is_given => {
-                properties.insert(RETENTION.to_owned(), (2 * longest).to_string());
+            Some(kept) if kept >= 0 && kept < least && is_given => {
+                self.problems.warning(path, message, hint);
+            }
+            Some(kept) if kept < 2 * least && !is_given => {
+                let twice = (2 * least).to_string();
+                topic.properties.insert(RETENTION.to_owned(), twice);
             }
             _ => {}
         }
     }
 
+    /// No topic serves two purposes.
     pub(super) fn topics_differ(&mut self, config: &Config) {
         let labels = config.labels.as_ref().map(|l| l.topic.as_str());
         let named = [
@@ -329,6 +367,10 @@ impl Checker<'_> {
             (
                 "topics.partials.name",
                 Some(config.topics.partials.name.as_str()),
+            ),
+            (
+                "topics.outcomes.name",
+                Some(config.topics.outcomes.name.as_str()),
             ),
             (
                 "topics.alerts.name",

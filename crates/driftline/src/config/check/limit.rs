@@ -1,13 +1,14 @@
 //! Flush, limits, HTTP and workers.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use driftline_event::Timestamp;
 
 use super::Checker;
-use crate::config::checked::{Flush, Http, Limits, Workers};
-use crate::config::raw::{RawFlush, RawHttp, RawLimits, RawWorkers};
+use crate::config::checked::{Flush, Http, Join, Limits, Workers};
+use crate::config::raw::{RawFlush, RawHttp, RawJoin, RawLimits, RawWorkers};
 
 const DEFAULT_BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
 
@@ -119,7 +120,15 @@ impl Checker<'_> {
         let count = |given: Option<u16>| given.unwrap_or(1);
         Workers {
             observe: self.within(count(raw.observe), "workers.observe", 1, 256),
+            join: self.within(count(raw.join), "workers.join", 1, 256),
             evaluate: self.within(count(raw.evaluate), "workers.evaluate", 1, 256),
+        }
+    }
+
+    pub(super) fn join_stage(&mut self, raw: RawJoin) -> Join {
+        Join {
+            memory: self.size(raw.memory.as_ref(), "join.memory", 256 * 1_048_576),
+            directory: raw.directory.map(PathBuf::from),
         }
     }
 }

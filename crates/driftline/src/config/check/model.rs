@@ -81,6 +81,7 @@ impl Checker<'_> {
         }
         names.extend(p_value_rules.iter().map(|r| r.name.as_str()));
         let quorums = self.quorums(raw.quorums, &key(path, "quorums"), &windows, &names);
+        let labels = self.labels(raw.labels, &key(path, "labels"), pane);
         let lateness = key(path, "lateness");
         let disorder = raw.lateness.out_of_orderness.as_ref();
         let allowed = raw.lateness.allowed.as_ref();
@@ -103,6 +104,7 @@ impl Checker<'_> {
             out_of_orderness: self.duration(disorder, &key(&lateness, "out_of_orderness"), pane),
             allowed_lateness: self.duration(allowed, &key(&lateness, "allowed"), Duration::ZERO),
             decision,
+            labels,
             rules,
             p_value_rules,
             quorums,
