@@ -32,10 +32,10 @@ const FINE_INTERVALS: usize = 48;
 
 /// Shares of the weight: most changes move values up or down, some change their spread, few only a peak or a tail. A part
 /// of a half costs 0.7 nats of the more than twenty that an alarm takes.
-const CUT_WEIGHT: f64 = 0.63;
-const TAIL_WEIGHT: f64 = 0.03;
-const CENTRAL_WEIGHT: f64 = 0.29;
-const INTERVAL_WEIGHT: f64 = 0.05;
+const CUT_WEIGHT: f64 = 0.61;
+const TAIL_WEIGHT: f64 = 0.02;
+const CENTRAL_WEIGHT: f64 = 0.34;
+const INTERVAL_WEIGHT: f64 = 0.03;
 
 /// Most frequent categories that have an indicator of their own where not all can.
 const SINGLE_CATEGORIES: usize = 60;

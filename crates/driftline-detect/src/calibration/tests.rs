@@ -372,7 +372,7 @@ fn a_change_takes_more_events_the_closer_it_is_to_the_tolerance() {
     assert_eq!(events(0.05), f64::INFINITY);
     assert!(events(0.1) > 10.0 * events(0.3) && events(0.3) > events(1.0));
     // 2ϕ·price/(h − h0)², where the mixture has the very shift.
-    assert!((events(0.32) / (2.0 * 2.0 * 23.0 / 0.0625) - 1.0).abs() < 1e-9);
+    assert!((events(0.07 + 0.175) / (2.0 * 2.0 * 23.0 / 0.175_f64.powi(2)) - 1.0).abs() < 1e-9);
 }
 
 #[test]
