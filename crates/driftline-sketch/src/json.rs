@@ -1,14 +1,17 @@
 //! A reference profile as JSON.
 //!
 //! Format 1 knows numeric and categorical columns. Format 2 adds those that are derived from others; a profile
-//! without any is still written in format 1, byte for byte as before.
+//! without any is still written in format 1, byte for byte as before. Format 3 adds what labels say, and is written
+//! only where there are any.
 
 mod derived;
+mod outcome;
 
 use driftline_event::{Column, ColumnKind, ColumnRole};
 use serde::{Deserialize, Serialize};
 
 use self::derived::{Embedding, Joint};
+use self::outcome::Outcome;
 use crate::builder::conflict;
 use crate::codec;
 use crate::moments::Grid;
@@ -19,8 +22,10 @@ use crate::{
 
 /// The format of a profile without derived columns.
 const PLAIN_FORMAT: u32 = 1;
+/// The format of one with derived columns but without labels.
+const DERIVED_FORMAT: u32 = 2;
 /// The newest format that this code reads and writes.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const CELLS_MAX: usize = 8_192;
 const SAMPLE_MAX: usize = 1_024;
 
@@ -41,6 +46,12 @@ pub enum ProfileError {
     Column {
         /// The column's name.
         column: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// What labels say cannot be.
+    #[error("`outcome`, what labels say: {what}")]
+    Outcome {
         /// What is wrong.
         what: &'static str,
     },
@@ -74,6 +85,8 @@ struct Document {
     columns: Vec<DocumentColumn>,
     #[serde(skip_serializing_if = "Option::is_none")]
     joint: Option<Joint>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<Outcome>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -148,7 +161,11 @@ impl ReferenceProfile {
             });
         let is_plain = self.event_columns() == self.columns.len();
         let document = Document {
-            format: if is_plain { PLAIN_FORMAT } else { FORMAT },
+            format: match self.outcome() {
+                Some(_) => FORMAT,
+                None if is_plain => PLAIN_FORMAT,
+                None => DERIVED_FORMAT,
+            },
             id: self.id().to_owned(),
             model: self.model.clone(),
             version: self.version.clone(),
@@ -156,6 +173,7 @@ impl ReferenceProfile {
             rows: self.rows,
             columns: columns.collect(),
             joint: self.joint_tree().map(Joint::from),
+            outcome: self.outcome().map(Outcome::from),
         };
         serde_json::to_string(&document).expect("plain data with text keys always has a JSON form")
     }
@@ -178,6 +196,8 @@ impl ReferenceProfile {
             columns.push(column);
         }
         let tree = checked_derived(&columns, document.joint)?;
+        let outcome = document.outcome.map(|o| o.checked(rows, &columns));
+        let outcome = outcome.transpose()?;
         let Document {
             id: claimed,
             model,
@@ -186,6 +206,10 @@ impl ReferenceProfile {
             ..
         } = document;
         let profile = Self::assemble(model, version, source, rows, columns, tree);
+        let profile = match outcome {
+            Some(outcome) => profile.with_outcome(Some(outcome)),
+            None => profile,
+        };
         if profile.id() != claimed {
             return Err(ProfileError::Id {
                 claimed,

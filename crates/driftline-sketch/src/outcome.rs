@@ -28,6 +28,7 @@ mod cells;
 mod codec;
 mod columns;
 mod delay;
+mod options;
 mod predicted;
 mod profile;
 mod scored;
@@ -36,15 +37,16 @@ mod terms;
 mod view;
 
 pub use bins::Bins;
-pub use build::{OutcomeBuildError, OutcomeLabel, OutcomeOptions, OutcomeRow};
 pub use columns::{MissingOutput, OutcomeColumns};
 pub use delay::{DELAY_EDGES, DelayBucket, DelayHistogram};
+pub use options::{OutcomeBuildError, OutcomeLabel, OutcomeOptions, OutcomeRow};
 pub use predicted::{
     BinaryPredictions, MulticlassPredictions, PredictedSummary, RegressionPredictions,
 };
 pub use profile::{DecisionSource, OutcomeProfile, OutcomeReference, ProbabilityBin, ValueBin};
 pub use scored::{ClassScore, Scored, Truth, TruthError, ranking_item};
 pub use summary::OutcomeSummary;
+pub(crate) use terms::Shape;
 pub use view::{
     BinaryOutcomes, LossMoments, MulticlassOutcomes, RankingOutcomes, RegressionOutcomes,
 };
