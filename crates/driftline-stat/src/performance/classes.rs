@@ -109,8 +109,8 @@ impl ClassConfusion {
     /// class's metric counts as 0 where it is 0/0. None without predictions.
     ///
     /// The interval is normal on the scale of log odds, with the delta method's variance for multinomial cells (which
-    /// knows that an error is a miss of one class and a wrong prediction of another). Without any variance it is
-    /// Wilson's with as many trials as the rarest class has labels. `per_weight` is how many predictions a weight of
+    /// knows that an error is a miss of one class and a wrong prediction of another), which is made larger for classes of
+    /// few predictions without errors. At 0 and 1 it is Wilson's with as many trials as the rarest class has labels. `per_weight` is how many predictions a weight of
     /// one stands for.
     #[must_use]
     pub fn average(
@@ -147,6 +147,10 @@ impl ClassConfusion {
             }
             variance += amount * slope * slope;
         }
+        for class in (0..self.labels.len()).filter(is_seen) {
+            let weight = weight(class);
+            variance += weight * weight * self.unseen_variance(metric, class, per_weight);
+        }
         let value = value.clamp(0.0, 1.0);
         let rarest = self.labels.iter().filter(|n| **n > 0.0);
         let rarest = rarest.copied().fold(f64::INFINITY, f64::min);
@@ -159,6 +163,35 @@ impl ClassConfusion {
                 confidence,
             ),
         })
+    }
+
+    /// By how much the counts of a class make the variance of its metric too small: nothing in the cells tells that a
+    /// rare class whose few labels were all predicted might be missed next time. It is the variance with one more hit
+    /// and one more miss (as Agresti and Coull take it for a share) less that without, where this is more; in units of
+    /// the weights' variance.
+    fn unseen_variance(&self, metric: ClassMetric, class: usize, per_weight: f64) -> f64 {
+        let (labels, decided) = (self.labels[class], self.decided[class]);
+        let hits = self.hits[class] * per_weight;
+        let trials = per_weight
+            * match metric {
+                ClassMetric::Precision => decided,
+                ClassMetric::Recall => labels,
+                ClassMetric::F1 => labels + decided - self.hits[class],
+            };
+        let variance = |hits: f64, trials: f64| {
+            let share = (hits / trials).clamp(0.0, 1.0);
+            // F1 is 2J / (1 + J) of the share J = TP / (TP + FN + FP).
+            let slope = match metric {
+                ClassMetric::F1 => 2.0 / ((1.0 + share) * (1.0 + share)),
+                _ => 1.0,
+            };
+            slope * slope * share * (1.0 - share) / trials
+        };
+        if trials <= 0.0 {
+            return 0.0;
+        }
+        let more = variance(hits + 1.0, trials + 2.0) - variance(hits, trials);
+        more.max(0.0) * per_weight
     }
 
     fn slopes(&self, metric: ClassMetric, class: usize) -> Slopes {
@@ -302,8 +335,16 @@ mod tests {
             for metric in [ClassMetric::Precision, ClassMetric::Recall, ClassMetric::F1] {
                 let of =
                     |m: &ClassConfusion| m.average(metric, averaging, 1.0, confidence).unwrap();
-                let variance = numeric_variance(&counts, |m| of(m).value);
                 let found = of(&matrix(&counts));
+                let seen = matrix(&counts);
+                let unseen = (0..3).map(|k| {
+                    let weight = match averaging {
+                        Averaging::Macro => 1.0 / 3.0,
+                        Averaging::Weighted => seen.labels[k] / seen.total,
+                    };
+                    weight * weight * seen.unseen_variance(metric, k, 1.0)
+                });
+                let variance = numeric_variance(&counts, |m| of(m).value) + unseen.sum::<f64>();
                 let wanted = confidence.logit(found.value, variance).unwrap();
                 assert!(
                     (found.interval.lower - wanted.lower).abs() < 1e-6,
