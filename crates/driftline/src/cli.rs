@@ -1,6 +1,7 @@
 //! Every command and option. Help texts live here and nowhere else.
 
 mod calibrate;
+mod estimate;
 mod reference;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use calibrate::CalibrateArgs;
+pub use estimate::{Calibrate, ChunkPeriod, EstimateArgs, EstimateTask};
 pub use reference::{ReferenceBuildArgs, ReferenceCommand, ReferenceShowArgs, TogetherOptions};
 
 const EXIT_CODES: &str = "\
@@ -93,6 +95,8 @@ pub enum Command {
     Calibrate(Box<CalibrateArgs>),
     /// Compare two files column by column with two-sample tests
     Compare(CompareArgs),
+    /// Estimate a model's performance on data that has no labels yet
+    Estimate(Box<EstimateArgs>),
     /// Print the schema of the configuration or of an event
     Schema(SchemaArgs),
 }

@@ -18,7 +18,9 @@ const AREA_MAX: f64 = 0.999;
 ///
 /// NannyML 0.13.1's decision, with the same ten stratified splits: calibrate on nine tenths, apply to the tenth,
 /// pool all tenths, and compare the calibration error (ten bins of equally many rows) before and after. No when
-/// the labels are all of one class, when AUC is above 0.999, or when the rows are too few to be split.
+/// the labels are all of one class, when AUC is above 0.999, or when the rows are too few to be split. Ties
+/// stay in the order in which the splits draw them. numpy's sort, which is not stable, may leave them in another;
+/// that can decide otherwise where the two errors are nearly equal.
 ///
 /// # Panics
 /// Never: slices of different lengths give no.
@@ -48,14 +50,17 @@ pub fn needs_calibration(scores: &[f64], labels: &[bool]) -> bool {
             .then(labels[*a].cmp(&labels[*b]))
     });
     let mut tested: Vec<(f64, f64, f64)> = Vec::new();
-    for is_test in &splits {
+    let mut is_test = vec![false; labels.len()];
+    for test in &splits {
+        test.iter().for_each(|i| is_test[*i] = true);
         let train = order.iter().filter(|i| !is_test[**i]);
         let train: Vec<(f64, f64, f64)> = train.map(|i| (scores[*i], outcome(*i), 1.0)).collect();
         let Some(calibration) = IsotonicCalibration::fit_sorted(&train) else {
             return false;
         };
-        let test = order.iter().filter(|i| is_test[**i]);
-        tested.extend(test.map(|i| (scores[*i], calibration.calibrate(scores[*i]), outcome(*i))));
+        let row = |i: &usize| (scores[*i], calibration.calibrate(scores[*i]), outcome(*i));
+        tested.extend(test.iter().map(row));
+        test.iter().for_each(|i| is_test[*i] = false);
     }
     let before = calibration_error(tested.iter().map(|t| (t.0, t.2)).collect());
     let after = calibration_error(tested.iter().map(|t| (t.1, t.2)).collect());
@@ -63,6 +68,8 @@ pub fn needs_calibration(scores: &[f64], labels: &[bool]) -> bool {
 }
 
 /// Expected calibration error of (probability, outcome) over bins of equally many rows.
+///
+/// Rows of one probability stay in the order in which they come.
 fn calibration_error(mut rows: Vec<(f64, f64)>) -> Option<f64> {
     rows.sort_by(|a, b| a.0.total_cmp(&b.0));
     let n = rows.len();

@@ -98,10 +98,11 @@ fn draws_by_class(classes: [usize; 2], draws: usize, random: &mut Mt19937) -> [u
     floored
 }
 
-/// For each of `splits` splits, which rows are in the test part of a tenth; the others are for training.
+/// For each of `splits` splits, the rows of the test part, a tenth, in the order in which they are drawn; the others
+/// are for training.
 ///
 /// None when the rows are too few to have both classes in both parts.
-pub(super) fn stratified(labels: &[bool], splits: usize, seed: u32) -> Option<Vec<Vec<bool>>> {
+pub(super) fn stratified(labels: &[bool], splits: usize, seed: u32) -> Option<Vec<Vec<usize>>> {
     let of =
         |class: bool| -> Vec<usize> { (0..labels.len()).filter(|i| labels[*i] == class).collect() };
     let rows = [of(false), of(true)];
@@ -120,15 +121,15 @@ pub(super) fn stratified(labels: &[bool], splits: usize, seed: u32) -> Option<Ve
             counts[1].saturating_sub(trained[1]),
         ];
         let tested = draws_by_class(left, test, &mut random);
-        let mut is_test = vec![false; labels.len()];
+        let mut test = Vec::with_capacity(tested[0] + tested[1]);
         for class in 0..2 {
             let order = random.permutation(counts[class]);
             let chosen = order.iter().skip(trained[class]).take(tested[class]);
-            chosen.for_each(|i| is_test[rows[class][*i]] = true);
+            test.extend(chosen.map(|i| rows[class][*i]));
         }
         random.skip_shuffle(trained[0] + trained[1]);
-        random.skip_shuffle(tested[0] + tested[1]);
-        found.push(is_test);
+        let order = random.permutation(test.len());
+        found.push(order.into_iter().map(|i| test[i]).collect());
     }
     Some(found)
 }
@@ -158,8 +159,8 @@ mod tests {
         ];
         for (n, k, expected) in cases {
             let labels: Vec<bool> = (0..n).map(|i| (i * k) % n < k).collect();
-            let last = stratified(&labels, 10, 42).unwrap().pop().unwrap();
-            let test: Vec<usize> = (0..n).filter(|i| last[*i]).collect();
+            let mut test = stratified(&labels, 10, 42).unwrap().pop().unwrap();
+            test.sort_unstable();
             assert_eq!(test, expected, "{n} {k}");
         }
     }

@@ -74,6 +74,12 @@ impl Record {
         })
     }
 
+    /// `cell` as a time: RFC 3339, or a number since 1970 in seconds, milli-, micro- or nanoseconds.
+    #[must_use]
+    pub fn time(&self, cell: Cell) -> Option<driftline_event::Timestamp> {
+        super::prediction::time_of(self, cell)
+    }
+
     pub(super) fn restart(&mut self, columns: usize, line: u64) {
         self.cells.clear();
         self.cells.resize(columns, Cell::Missing);
