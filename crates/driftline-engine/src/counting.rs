@@ -31,6 +31,8 @@ pub(crate) struct ModelCounts {
     last_pane: i64,
     fields: Vec<SegmentField>,
     series: Vec<Series>,
+    /// The segments' series that the last row was counted in.
+    placed: Vec<u32>,
 }
 
 /// A span that [`ModelSpec::problems`] has accepted, in microseconds.
@@ -55,6 +57,7 @@ impl ModelCounts {
                 .map(|name| SegmentField::new(name))
                 .collect(),
             series: vec![all],
+            placed: Vec::new(),
             spec,
         }
     }
@@ -79,6 +82,7 @@ impl ModelCounts {
     /// Counts a row, which was read into `cells`, in every series that it belongs to.
     pub(crate) fn count(&mut self, pane: i64, row: &Row, cells: &Cells, bytes: &mut usize) {
         self.count_in(0, pane, cells, bytes);
+        self.placed.clear();
         if self.fields.is_empty() {
             return;
         }
@@ -99,7 +103,19 @@ impl ModelCounts {
                 }
             };
             self.count_in(series, pane, cells, bytes);
+            self.placed.push(series as u32);
         }
+    }
+
+    /// The series that the last row was counted in besides that of all events; good until the next flush.
+    pub(crate) fn placed(&self) -> &[u32] {
+        &self.placed
+    }
+
+    /// The label of a segment's series.
+    pub(crate) fn segment(&self, series: u32) -> &str {
+        let series = self.series.get(series as usize);
+        series.and_then(|s| s.segment.as_deref()).unwrap_or("")
     }
 
     fn count_in(&mut self, series: usize, pane: i64, cells: &Cells, bytes: &mut usize) {

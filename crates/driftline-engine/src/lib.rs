@@ -52,6 +52,7 @@ mod delta;
 mod evaluate;
 mod evaluator;
 pub mod invariants;
+mod join;
 mod judge;
 mod ladder;
 mod ledger;
@@ -78,6 +79,11 @@ pub use calibration::{
 pub use decision::{Baseline, ColumnStreams, DecisionSpec, StreamWeights, bank_bytes};
 pub use evaluator::{Evaluator, EvaluatorOptions};
 pub use invariants::{Invariant, Violation};
+pub use join::{
+    ForwardTally, JoinError, JoinFlush, JoinTally, Joiner, JoinerOptions, LabelEvent, LabelFlush,
+    LabelForwarder, LabelForwarderOptions, LabelValue, MemoryStore, PendingStore, StoreError,
+    outcomes_partition, prediction_id,
+};
 pub use observer::{
     Flush, ModelTally, Observer, ObserverOptions, SegmentOverflow, SourceHandle, Tally,
     partials_partition,

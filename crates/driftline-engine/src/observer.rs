@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use driftline_event::{DropReason, LayoutId, OffsetRange, Row, SourcePartition, Timestamp};
+use driftline_event::{DropReason, LayoutId, Row, SourcePartition, Timestamp};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::coerce::Cells;
 use crate::counting::ModelCounts;
-use crate::invariants::{Invariant, Violation};
+use crate::invariants::Violation;
+use crate::join::{ForwardTally, PredictionForwarder};
 use crate::partial::{BatchWriter, Progress};
-use crate::source::Source;
+use crate::source::{Plausible, Sources};
 use crate::spec::ModelSet;
 
 /// The bounds and settings of an [`Observer`].
@@ -19,6 +20,8 @@ use crate::spec::ModelSet;
 pub struct ObserverOptions {
     /// How many partitions the partials topic has.
     pub partials_partitions: u32,
+    /// How many partitions the outcomes topic has.
+    pub outcomes_partitions: u32,
     /// Which of the largest event times of a source partition is its front; up to 64.
     pub watermark_rank: usize,
     /// How far an event time may be ahead of the record's own timestamp.
@@ -32,10 +35,11 @@ pub struct ObserverOptions {
 }
 
 impl Default for ObserverOptions {
-    /// One partials partition, rank 16, ten minutes of skew, 1970-01-02 to 2100, batches up to 900 kB.
+    /// One partition of partials and of outcomes, rank 16, ten minutes of skew, 1970-01-02 to 2100, batches up to 900 kB.
     fn default() -> Self {
         Self {
             partials_partitions: 1,
+            outcomes_partitions: 1,
             watermark_rank: 16,
             future_skew: Duration::from_secs(600),
             earliest: Timestamp::from_seconds(86_400),
@@ -47,7 +51,7 @@ impl Default for ObserverOptions {
 
 /// A source partition that is assigned to an [`Observer`]. Good until the partition is revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SourceHandle(u32);
+pub struct SourceHandle(pub(crate) u32);
 
 /// What became of the records of one source partition since the last flush.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +97,9 @@ pub struct SegmentOverflow {
 pub struct Flush {
     /// Records for the partials topic, with their partitions; every partition gets at least one.
     pub batches: Vec<(u32, Vec<u8>)>,
+    /// Records for the outcomes topic, with their partitions; every partition gets at least one, unless no model has
+    /// labels.
+    pub outcomes: Vec<(u32, Vec<u8>)>,
     /// For every assigned source partition: the next offset to read, and the metadata to commit with it.
     pub positions: Vec<(SourcePartition, i64, String)>,
     /// By source partition.
@@ -101,6 +108,8 @@ pub struct Flush {
     pub models: Vec<ModelTally>,
     /// By model and segment field; only those with any.
     pub overflows: Vec<SegmentOverflow>,
+    /// By model that has labels; only those with any rows.
+    pub forwarded: Vec<ForwardTally>,
     /// What should not have happened.
     pub violations: Vec<Violation>,
 }
@@ -116,39 +125,42 @@ pub struct Flush {
 #[derive(Debug)]
 pub struct Observer {
     models: Vec<ModelCounts>,
-    sources: Vec<Option<Source>>,
-    topics: BTreeMap<String, u32>,
+    forwarder: PredictionForwarder,
+    sources: Sources,
+    plausible: Plausible,
     options: ObserverOptions,
     cells: Cells,
     bytes: usize,
-    has_changes: bool,
-    violations: Vec<Violation>,
 }
 
 impl Observer {
     /// An observer of these models that has no source partition yet.
     pub fn new(models: &ModelSet, options: ObserverOptions) -> Self {
-        let models = models
+        let (partitions, bytes_max) = (options.outcomes_partitions, options.batch_bytes_max);
+        let forwarder = PredictionForwarder::new(models, partitions, bytes_max);
+        let models: Vec<ModelCounts> = models
             .specs()
             .iter()
             .map(|spec| ModelCounts::new(Arc::clone(spec)))
             .collect();
         Self {
+            sources: Sources::new(options.watermark_rank, models.len()),
             models,
-            sources: Vec::new(),
-            topics: BTreeMap::new(),
+            forwarder,
+            plausible: Plausible {
+                earliest: options.earliest,
+                latest: options.latest,
+                future_skew: options.future_skew,
+            },
             options,
             cells: Cells::default(),
             bytes: 0,
-            has_changes: false,
-            violations: Vec::new(),
         }
     }
 
     /// Says how many partitions a topic has, so that no pane closes before each of them was heard of.
     pub fn announce_topic(&mut self, topic: &str, partitions: u32) {
-        self.topics.insert(topic.to_owned(), partitions);
-        self.has_changes = true;
+        self.sources.announce_topic(topic, partitions);
     }
 
     /// Takes over a source partition at `position`, with the metadata that was committed with it.
@@ -160,39 +172,20 @@ impl Observer {
         position: i64,
         metadata: Option<&str>,
     ) -> SourceHandle {
-        let (rank, models) = (self.options.watermark_rank, self.models.len());
-        let (source, violation) = Source::new(partition, position, metadata, rank, models);
-        self.violations.extend(violation);
-        self.has_changes = true;
-        let same = |s: &Option<Source>| s.as_ref().is_some_and(|s| s.partition == source.partition);
-        let slot = self.sources.iter().position(same);
-        let slot = slot.or_else(|| self.sources.iter().position(Option::is_none));
-        match slot {
-            Some(slot) => {
-                self.sources[slot] = Some(source);
-                SourceHandle(slot as u32)
-            }
-            None => {
-                self.sources.push(Some(source));
-                SourceHandle(self.sources.len() as u32 - 1)
-            }
-        }
+        self.sources.assign(partition, position, metadata)
     }
 
     /// Gives up a source partition. Flush first: what it brought since the last flush stays in the deltas.
     pub fn revoke(&mut self, source: SourceHandle) {
-        if let Some(slot) = self.sources.get_mut(source.0 as usize) {
-            *slot = None;
-        }
+        self.sources.revoke(source);
     }
 
     /// Forgets everything since the last flush, and all source partitions.
     pub fn reset(&mut self) {
         self.models.iter_mut().for_each(ModelCounts::clear);
-        self.sources.clear();
+        self.forwarder.clear();
+        self.sources.reset();
         self.bytes = 0;
-        self.has_changes = false;
-        self.violations.clear();
     }
 
     /// Takes in the row of one record; `record_time` is the record's own timestamp.
@@ -206,81 +199,65 @@ impl Observer {
         record_time: Option<Timestamp>,
         row: &Row,
     ) -> Result<(), DropReason> {
-        if !self.receive(source, offset) {
-            return Ok(());
-        }
-        let Some(Some(state)) = self.sources.get_mut(source.0 as usize) else {
+        let Some(state) = self.sources.receive(source, offset) else {
             return Ok(());
         };
-        let outcome = plausible(&self.options, record_time, row.time()).and_then(|()| {
-            let index = row.layout().index();
-            let model = self.models.get_mut(index).ok_or(DropReason::UnknownModel)?;
-            let pane = model.pane_of(row.time());
-            let late = state
-                .front
-                .time()
-                .is_some_and(|front| model.is_closed(pane, front));
-            state.front.record(row.time());
-            let (counted, dropped) = &mut state.models[index];
-            if late {
-                *dropped += 1;
-                return Err(DropReason::Late);
-            }
-            *counted += 1;
-            self.cells.read(row, &model.spec.profile);
-            model.count(pane, row, &self.cells, &mut self.bytes);
-            Ok(())
-        });
-        match outcome {
-            Ok(()) => state.counted += 1,
-            Err(reason) => state.dropped[reason as usize] += 1,
-        }
+        let outcome = self
+            .plausible
+            .check(record_time, row.time())
+            .and_then(|()| {
+                let index = row.layout().index();
+                let model = self.models.get_mut(index).ok_or(DropReason::UnknownModel)?;
+                let pane = model.pane_of(row.time());
+                let late = state
+                    .front
+                    .time()
+                    .is_some_and(|front| model.is_closed(pane, front));
+                state.front.record(row.time());
+                let (counted, dropped) = &mut state.models[index];
+                if late {
+                    *dropped += 1;
+                    return Err(DropReason::Late);
+                }
+                *counted += 1;
+                self.cells.read(row, &model.spec.profile);
+                model.count(pane, row, &self.cells, &mut self.bytes);
+                if self.forwarder.has_models() {
+                    let segment = |series| model.segment(series);
+                    self.bytes += self.forwarder.forward(row, model.placed(), segment);
+                }
+                Ok(())
+            });
+        state.conclude(outcome);
         outcome
     }
 
     /// Takes in a record that does not count, for a reason that was found before it became a row.
     pub fn skip(&mut self, source: SourceHandle, offset: i64, reason: DropReason) {
-        if self.receive(source, offset)
-            && let Some(Some(state)) = self.sources.get_mut(source.0 as usize)
-        {
-            state.dropped[reason as usize] += 1;
+        if let Some(state) = self.sources.receive(source, offset) {
+            state.conclude(Err(reason));
         }
     }
 
     /// Moves the position to `next_offset` over offsets that hold no record (control records, compaction).
     pub fn advance(&mut self, source: SourceHandle, next_offset: i64) {
-        if let Some(Some(state)) = self.sources.get_mut(source.0 as usize)
-            && next_offset > state.next
-        {
-            state.next = next_offset;
-            self.has_changes = true;
-        }
+        self.sources.advance(source, next_offset);
     }
 
     /// Says that a source partition has had nothing to read for a while, so nobody should wait for it.
     /// The next record ends that.
     pub fn idle(&mut self, source: SourceHandle) {
-        if let Some(Some(state)) = self.sources.get_mut(source.0 as usize)
-            && !std::mem::replace(&mut state.idle, true)
-        {
-            self.has_changes = true;
-        }
+        self.sources.idle(source);
     }
 
     /// Says that a source partition has ended for good.
     pub fn finish(&mut self, source: SourceHandle) {
-        if let Some(Some(state)) = self.sources.get_mut(source.0 as usize) {
-            state.finished = true;
-            self.has_changes = true;
-        }
+        self.sources.finish(source);
     }
 
     /// The next offset to read from a source partition, if it is assigned.
     pub fn position(&self, source: SourceHandle) -> Option<i64> {
-        self.sources
-            .get(source.0 as usize)?
-            .as_ref()
-            .map(|s| s.next)
+        self.sources.position(source)
     }
 
     /// About how much memory the deltas since the last flush take.
@@ -290,7 +267,7 @@ impl Observer {
 
     /// Whether a flush would say anything new.
     pub fn has_changes(&self) -> bool {
-        self.has_changes
+        self.sources.has_changes()
     }
 
     /// Hands over everything since the last flush and forgets it.
@@ -307,54 +284,18 @@ impl Observer {
                 .overflows
                 .extend(model.take_overflows(LayoutId(i as u32)));
         }
-        let mut sources: Vec<&mut Source> = self.sources.iter_mut().flatten().collect();
-        sources.sort_unstable_by(|a, b| a.partition.cmp(&b.partition));
-        let mut progress = Vec::with_capacity(sources.len());
-        for source in sources {
-            let metadata = source.front.to_metadata(source.next);
-            flush
-                .positions
-                .push((source.partition.clone(), source.next, metadata));
-            let topic_partitions = self
-                .topics
-                .get(&source.partition.topic)
-                .copied()
-                .unwrap_or(0);
-            let (entry, tally, models) = source.take(topic_partitions);
-            progress.push(entry);
-            flush.tallies.push(tally);
-            flush.models.extend(models);
+        let sources = self.sources.flush();
+        flush.batches = seal(writers, &sources.progress);
+        if self.forwarder.has_models() {
+            flush.outcomes = self.forwarder.flush(&sources.progress);
+            flush.forwarded = self.forwarder.take_tallies();
         }
-        flush.batches = seal(writers, &progress);
-        flush.violations = std::mem::take(&mut self.violations);
+        flush.positions = sources.positions;
+        flush.tallies = sources.tallies;
+        flush.models = sources.models;
+        flush.violations = sources.violations;
         self.bytes = 0;
-        self.has_changes = false;
         flush
-    }
-
-    /// Notes that the record at `offset` was read; false if that cannot be.
-    fn receive(&mut self, source: SourceHandle, offset: i64) -> bool {
-        let Some(Some(state)) = self.sources.get_mut(source.0 as usize) else {
-            let detail = format!("offset {offset} came from a source that is not assigned");
-            self.violations
-                .push(Violation::new(Invariant::OffsetsAscend, detail));
-            return false;
-        };
-        if offset < state.next {
-            let detail = format!(
-                "{}: offset {offset} came after {}",
-                state.partition,
-                state.next - 1
-            );
-            self.violations
-                .push(Violation::new(Invariant::OffsetsAscend, detail));
-            return false;
-        }
-        state.next = offset.saturating_add(1);
-        state.received += 1;
-        state.idle = false;
-        self.has_changes = true;
-        true
     }
 }
 
@@ -372,67 +313,4 @@ fn seal(writers: Vec<BatchWriter>, progress: &[Progress]) -> Vec<(u32, Vec<u8>)>
             .map(move |batch| (partition, batch))
     };
     (0..).zip(writers).flat_map(parts).collect()
-}
-
-fn plausible(
-    options: &ObserverOptions,
-    record_time: Option<Timestamp>,
-    at: Timestamp,
-) -> Result<(), DropReason> {
-    if at < options.earliest || at > options.latest {
-        return Err(DropReason::InvalidTimestamp);
-    }
-    match record_time {
-        Some(record) if at > record.saturating_add(options.future_skew) => Err(DropReason::Future),
-        _ => Ok(()),
-    }
-}
-
-impl Source {
-    /// What the source did since the last flush, for the ledger and for the tallies.
-    fn take(&mut self, topic_partitions: u32) -> (Progress, Tally, Vec<ModelTally>) {
-        let reasons = DropReason::ALL
-            .iter()
-            .copied()
-            .zip(std::mem::take(&mut self.dropped));
-        let tally = Tally {
-            source: self.partition.clone(),
-            received: std::mem::take(&mut self.received),
-            counted: std::mem::take(&mut self.counted),
-            dropped: reasons.filter(|(_, n)| *n > 0).collect(),
-            front: self.front.time(),
-        };
-        self.dropped = vec![0; DropReason::ALL.len()];
-        let end = self.finished.then_some(Timestamp::MAX);
-        let entry = Progress {
-            source: self.partition.clone(),
-            of_outcomes: false,
-            topic_partitions,
-            range: OffsetRange {
-                from: self.flushed,
-                to: self.next,
-            },
-            front: end.or_else(|| self.front.time()),
-            newest: self.front.newest(),
-            idle: self.idle && !self.finished,
-            received: tally.received,
-            counted: tally.counted,
-            dropped: tally.dropped.values().sum(),
-        };
-        self.flushed = self.next;
-        let mut models = Vec::new();
-        for (i, counts) in self.models.iter_mut().enumerate() {
-            let (counted, late) = std::mem::take(counts);
-            if counted + late > 0 {
-                let (source, layout) = (self.partition.clone(), LayoutId(i as u32));
-                models.push(ModelTally {
-                    source,
-                    layout,
-                    counted,
-                    late,
-                });
-            }
-        }
-        (entry, tally, models)
-    }
 }
