@@ -81,8 +81,9 @@ pub struct Cusum {
     #[serde(deserialize_with = "checked")]
     options: CusumOptions,
     level: Level,
-    sum: f64,
     skipped: u64,
+    /// Not beside the mean: the compiler would load both as one vector, which waits for both stores of the last update.
+    sum: f64,
 }
 
 impl Cusum {
