@@ -7,7 +7,7 @@ const FRACTION_BITS: i32 = 20;
 const STEPS_MAX: f64 = 2_147_483_648.0;
 /// Added to a number below 2^51, leaves its nearest integer (ties to even) in the low bits of the
 /// mantissa.
-const ROUNDER: f64 = 6_755_399_441_055_744.0;
+pub(crate) const ROUNDER: f64 = 6_755_399_441_055_744.0;
 /// Below this exponent the grid's inverse would overflow.
 const EXPONENT_MIN: i32 = -1_000;
 const EXPONENT_MAX: i32 = 1_023;

@@ -112,10 +112,10 @@ fn the_builder_refuses_what_does_not_fit() {
 
 #[test]
 fn documents_of_another_format_are_named_as_such() {
-    let future = r#"{"format": 3, "shape": "unknown"}"#;
+    let future = r#"{"format": 4, "shape": "unknown"}"#;
     assert!(matches!(
         ReferenceProfile::from_json(future),
-        Err(ProfileError::Format { found: 3 })
+        Err(ProfileError::Format { found: 4 })
     ));
 }
 

@@ -109,20 +109,28 @@ impl<T: Amount> Cells<T> {
         dense.chain(sparse.map(|(cell, amount)| (*cell as usize, *amount)))
     }
 
-    /// Both together, or the one without the other; `None` when a cell would leave its range. `other` has as many
-    /// cells.
-    pub(crate) fn combined(&self, other: &Self, by: Combine) -> Result<Self, ShapeMismatch> {
-        let mut result = self.clone();
-        for (cell, amount) in other.filled() {
-            let held: u128 = self.at(cell).into();
-            let amount: u128 = amount.into();
+    /// Whether [`Cells::combine`] will do. `other` has as many cells.
+    pub(crate) fn check(&self, other: &Self, by: Combine) -> Result<(), ShapeMismatch> {
+        other.filled().try_for_each(|(cell, amount)| {
+            let (held, amount): (u128, u128) = (self.at(cell).into(), amount.into());
             let combined = match by {
                 Combine::Add => held.checked_add(amount).filter(|sum| *sum <= T::MAX),
                 Combine::Subtract => held.checked_sub(amount),
             };
-            result.set(cell, combined.ok_or(ShapeMismatch::OutOfRange)?);
+            combined.map(|_| ()).ok_or(ShapeMismatch::OutOfRange)
+        })
+    }
+
+    /// Adds or takes away what passed [`Cells::check`].
+    pub(crate) fn combine(&mut self, other: &Self, by: Combine) {
+        for (cell, amount) in other.filled() {
+            let (held, amount): (u128, u128) = (self.at(cell).into(), amount.into());
+            let combined = match by {
+                Combine::Add => held.saturating_add(amount),
+                Combine::Subtract => held.saturating_sub(amount),
+            };
+            self.set(cell, combined);
         }
-        Ok(result)
     }
 
     fn set(&mut self, cell: usize, amount: u128) {

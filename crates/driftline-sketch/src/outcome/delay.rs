@@ -123,6 +123,17 @@ impl DelayHistogram {
     }
 }
 
+/// √2 · 2^k seconds in whole microseconds.
+const HALF_EDGES: [u64; DelayHistogram::CELLS / 2] = {
+    let mut edges = [0; DelayHistogram::CELLS / 2];
+    let mut octave = 0;
+    while octave < edges.len() {
+        edges[octave] = ((1_414_213_562_373_u128 << octave) / 1_000_000) as u64;
+        octave += 1;
+    }
+    edges
+};
+
 /// 2^(i/2).
 fn edge_seconds(i: usize) -> f64 {
     let octaves = (1_u64 << (i / 2)) as f64;
@@ -141,9 +152,8 @@ fn cell(micros: i64) -> usize {
     }
     // The largest k with 2^k s below the delay.
     let octave = ((micros - 1) / 1_000_000).ilog2() as usize;
-    // √2 of 2^k s, in whole microseconds.
-    let half = (1_414_213_562_u128 << octave) / 1_000;
-    let cell = 2 * octave + 1 + usize::from(u128::from(micros) > half);
+    let half = HALF_EDGES.get(octave).copied().unwrap_or(u64::MAX);
+    let cell = 2 * octave + 1 + usize::from(micros > half);
     cell.min(DelayHistogram::CELLS - 1)
 }
 

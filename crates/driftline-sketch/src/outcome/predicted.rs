@@ -135,7 +135,8 @@ impl PredictedSummary {
             return Err(ShapeMismatch::Kind);
         }
         let predicted = by.count(self.predicted, other.predicted)?;
-        self.cells = self.cells.combined(&other.cells, by)?;
+        self.cells.check(&other.cells, by)?;
+        self.cells.combine(&other.cells, by);
         self.predicted = predicted;
         Ok(())
     }

@@ -85,7 +85,8 @@ impl OutcomeSummary {
         if self.shape != profile.shape {
             return Err(ShapeMismatch::Kind);
         }
-        let terms = Terms::new(profile, scored, truth)?;
+        let mut terms = Terms::new();
+        let is_judged = terms.fill(profile, scored, truth)?;
         if let Some(micros) = delay_micros {
             self.delays.add(micros);
         }
@@ -99,20 +100,20 @@ impl OutcomeSummary {
             weighted.weights = weighted.weights.saturating_add(weight);
             weighted.squares = weighted.squares.saturating_add(weight * weight);
         }
-        let Some(terms) = terms else {
+        if !is_judged {
             self.unknown += 1;
             return Ok(());
-        };
+        }
         let cells = &terms.cells[..terms.used];
         cells.iter().for_each(|cell| self.cells.add(*cell, 1));
-        for (sum, term) in self.sums.iter_mut().zip(terms.sums) {
-            *sum = sum.saturating_add(term);
+        for (sum, term) in self.sums.iter_mut().zip(&terms.sums) {
+            *sum = sum.saturating_add(*term);
         }
         if let Some(weighted) = &mut self.weighted {
             for cell in cells {
                 weighted.cells.add(*cell, u128::from(weight));
             }
-            for (sum, term) in weighted.sums.iter_mut().zip(terms.sums) {
+            for (sum, term) in weighted.sums.iter_mut().zip(&terms.sums) {
                 *sum = sum.saturating_add(term.saturating_mul(i128::from(weight)));
             }
         }
@@ -163,7 +164,7 @@ impl OutcomeSummary {
         let labelled = by.count(self.labelled, other.labelled)?;
         let unknown = by.count(self.unknown, other.unknown)?;
         by.check(&self.delays.counts, &other.delays.counts)?;
-        let cells = self.cells.combined(&other.cells, by)?;
+        self.cells.check(&other.cells, by)?;
         let sums = combined_sums(&self.sums, &other.sums, by)?;
         let weighted = match (&self.weighted, &other.weighted) {
             (None, None) => None,
@@ -172,7 +173,8 @@ impl OutcomeSummary {
             (None, Some(right)) => Some(self.as_weighted().combined(right, by)?),
         };
         by.counts(&mut self.delays.counts, &other.delays.counts);
-        (self.labelled, self.unknown, self.cells, self.sums) = (labelled, unknown, cells, sums);
+        self.cells.combine(&other.cells, by);
+        (self.labelled, self.unknown, self.sums) = (labelled, unknown, sums);
         self.weighted = weighted
             .filter(|w| !Self::are_ones(labelled, w.weights, w.squares))
             .map(Box::new);
@@ -310,10 +312,13 @@ impl Weighted {
             };
             result.ok_or(ShapeMismatch::OutOfRange)
         };
+        self.cells.check(&other.cells, by)?;
+        let mut cells = self.cells.clone();
+        cells.combine(&other.cells, by);
         Ok(Self {
             weights: weight(self.weights, other.weights)?,
             squares: weight(self.squares, other.squares)?,
-            cells: self.cells.combined(&other.cells, by)?,
+            cells,
             sums: combined_sums(&self.sums, &other.sums, by)?,
         })
     }

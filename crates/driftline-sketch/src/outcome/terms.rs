@@ -1,8 +1,9 @@
 //! What one prediction and its label add to a summary.
 
 use super::scored::{Scored, Truth};
-use super::{OutcomeProfile, RANKS, TOP_CLASSES};
+use super::{ClassScore, OutcomeProfile, RANKS, TOP_CLASSES};
 use crate::column::ShapeMismatch;
+use crate::moments::ROUNDER;
 
 /// Fractional bits of a log loss and of a Brier score.
 pub(crate) const LOSS_BITS: u32 = 24;
@@ -114,8 +115,8 @@ impl Shape {
     }
 }
 
-/// One outcome's part of a summary.
-#[derive(Clone, Copy, Debug)]
+/// One outcome's part of a summary. Filled in place: it is too large to be handed from function to function.
+#[derive(Debug)]
 pub(crate) struct Terms {
     pub(crate) cells: [usize; CELLS_MAX],
     /// How many of the cells count.
@@ -124,39 +125,47 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    fn of(cells: &[usize]) -> Self {
-        let mut terms = Self {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self {
             cells: [0; CELLS_MAX],
-            used: cells.len().min(CELLS_MAX),
+            used: 0,
             sums: [0; SUMS_MAX],
-        };
-        for (to, from) in terms.cells.iter_mut().zip(cells) {
-            *to = *from;
         }
-        terms
     }
 
-    fn with(mut self, sum: usize, term: i128) -> Self {
-        self.sums[sum] = term;
-        self
+    #[inline]
+    fn count<const N: usize>(&mut self, cells: [usize; N]) {
+        self.used = N;
+        for (to, from) in self.cells.iter_mut().zip(cells) {
+            *to = from;
+        }
     }
 
     /// A term and its square.
-    fn with_squares(self, sum: usize, term: i128) -> Self {
-        self.with(sum, term).with(sum + 1, term * term)
+    #[inline]
+    fn put_squares(&mut self, sum: usize, term: i64) {
+        let term = i128::from(term);
+        self.sums[sum] = term;
+        self.sums[sum + 1] = term * term;
     }
 
-    /// `None` if the label cannot be judged: it is of a class that a model of two classes does not know.
+    /// Fills empty terms. `false` if the label cannot be judged: it is of a class that a model of two classes does not
+    /// know.
     #[inline]
-    pub(crate) fn new(
+    pub(crate) fn fill(
+        &mut self,
         profile: &OutcomeProfile,
         scored: &Scored,
         truth: Truth,
-    ) -> Result<Option<Self>, ShapeMismatch> {
+    ) -> Result<bool, ShapeMismatch> {
         match (profile.shape, scored, truth) {
             (Shape::Binary { .. }, Scored::Binary { score, positive }, Truth::Class(class)) => {
                 let bin = profile.scores.bin(*score);
-                Ok((class < 2).then(|| of_binary(bin, *score, *positive, class == 1)))
+                if class < 2 {
+                    self.fill_binary(bin, *score, *positive, class == 1);
+                }
+                Ok(class < 2)
             }
             (
                 Shape::Multiclass { classes },
@@ -164,124 +173,123 @@ impl Terms {
                 Truth::Class(class),
             ) => {
                 let known = |class: u16| usize::from(class).min(classes);
-                Ok(Some(of_multiclass(
-                    classes,
-                    known(*decided),
-                    known(class),
-                    top,
-                )))
+                self.fill_multiclass(classes, known(*decided), known(class), top);
+                Ok(true)
             }
             (
                 Shape::Regression { bins, .. },
                 Scored::Regression { value },
                 Truth::Number(label),
-            ) => Ok(label
-                .is_finite()
-                .then(|| of_regression(profile, bins, *value, label))),
+            ) => {
+                if label.is_finite() {
+                    self.fill_regression(profile, bins, *value, label);
+                }
+                Ok(label.is_finite())
+            }
             (Shape::Ranking, Scored::Ranking { items }, Truth::Item(wanted)) => {
                 let rank = items.iter().position(|item| *item == wanted && wanted != 0);
-                Ok(Some(Self::of(&[rank.unwrap_or(RANKS)])))
+                self.count([rank.unwrap_or(RANKS)]);
+                Ok(true)
             }
             _ => Err(ShapeMismatch::Kind),
         }
     }
+
+    #[inline]
+    fn fill_binary(&mut self, bin: usize, score: f64, decided: bool, positive: bool) {
+        self.count([bin * 4 + usize::from(positive) * 2 + usize::from(decided)]);
+        if !(0.0..=1.0).contains(&score) {
+            return;
+        }
+        let likelihood = if positive { score } else { 1.0 - score };
+        let miss = 1.0 - likelihood;
+        self.sums[binary::PROBABILITIES] = 1;
+        self.put_squares(binary::LOG_LOSS, log_loss(likelihood));
+        self.put_squares(binary::BRIER, fixed(miss * miss, LOSS_BITS));
+    }
+
+    fn fill_multiclass(
+        &mut self,
+        classes: usize,
+        decided: usize,
+        truth: usize,
+        top: &[ClassScore; TOP_CLASSES],
+    ) {
+        let confusion = multiclass::RANK_CELLS + truth * (classes + 1) + decided;
+        let scored = top.iter().filter(|best| !best.is_none()).count();
+        if scored == 0 {
+            return self.count([multiclass::RANK_CELLS - 1, confusion]);
+        }
+        let is_truth = |best: &ClassScore| !best.is_none() && usize::from(best.class) == truth;
+        let rank = top.iter().position(is_truth);
+        self.count([rank.unwrap_or(TOP_CLASSES), confusion]);
+        if truth == classes {
+            // No probability was given for a class that is not known.
+            return;
+        }
+        let likelihood = match rank {
+            Some(rank) => f64::from(top[rank].probability),
+            None => {
+                let held: f64 = top.iter().map(|best| f64::from(best.probability)).sum();
+                (1.0 - held).max(0.0) / classes.saturating_sub(scored).max(1) as f64
+            }
+        };
+        self.sums[multiclass::PROBABILITIES] = 1;
+        self.put_squares(multiclass::LOG_LOSS, log_loss(likelihood));
+    }
+
+    fn fill_regression(
+        &mut self,
+        profile: &OutcomeProfile,
+        bins: [usize; 3],
+        value: f64,
+        label: f64,
+    ) {
+        // Two finite numbers may be further apart than any is large.
+        let error = (value - label).clamp(f64::MIN, f64::MAX);
+        self.count([
+            profile.absolute_errors.bin(error.abs()),
+            bins[0] + profile.errors.bin(error),
+            bins[0] + bins[1] + profile.labels.bin(label),
+        ]);
+        let place = profile.error_grid.sums(&[error]);
+        let square = place.squares as i128;
+        let short = (square + (1 << (FOURTH_SHIFT - 1))) >> FOURTH_SHIFT;
+        let (of_size, of_square) = if place.sum < 0 {
+            (regression::NEGATIVE, regression::NEGATIVE_SQUARES)
+        } else {
+            (regression::POSITIVE, regression::POSITIVE_SQUARES)
+        };
+        let label_place = profile.label_grid.sums(&[label]);
+        self.sums[of_size] = i128::from(place.sum.abs());
+        self.sums[of_square] = square;
+        self.sums[regression::FOURTH] = short * short;
+        self.sums[regression::CLAMPED] = i128::from(place.clamped | label_place.clamped);
+        self.sums[regression::LABEL] = i128::from(label_place.sum);
+        self.sums[regression::LABEL_SQUARES] = label_place.squares as i128;
+        if label != 0.0 {
+            let ratio = (error / label).abs().min(RATIO_MAX);
+            self.sums[regression::RELATIVE_COUNT] = 1;
+            self.put_squares(regression::RELATIVE, fixed(ratio, RATIO_BITS));
+        }
+        if value > -1.0 && label > -1.0 {
+            let difference = libm::log1p(value) - libm::log1p(label);
+            let square = (difference * difference).min(RATIO_MAX);
+            self.sums[regression::LOG_COUNT] = 1;
+            self.put_squares(regression::LOG, fixed(square, RATIO_BITS));
+        }
+    }
 }
 
-/// The nearest integer of 2^-`bits`.
-fn fixed(value: f64, bits: u32) -> i128 {
-    (value * (1_u64 << bits) as f64).round_ties_even() as i64 as i128
+/// The nearest integer of 2^-`bits`; below 2^51 of them.
+#[inline]
+fn fixed(value: f64, bits: u32) -> i64 {
+    let steps = value * (1_u64 << bits) as f64;
+    (steps + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits()) as i64
 }
 
 #[inline]
-fn of_binary(bin: usize, score: f64, decided: bool, positive: bool) -> Terms {
-    let cell = bin * 4 + usize::from(positive) * 2 + usize::from(decided);
-    let terms = Terms::of(&[cell]);
-    if !(0.0..=1.0).contains(&score) {
-        return terms;
-    }
-    let likelihood = if positive { score } else { 1.0 - score };
-    let miss = 1.0 - likelihood;
-    terms
-        .with(binary::PROBABILITIES, 1)
-        .with_squares(binary::LOG_LOSS, log_loss(likelihood))
-        .with_squares(binary::BRIER, fixed(miss * miss, LOSS_BITS))
-}
-
-fn log_loss(likelihood: f64) -> i128 {
+fn log_loss(likelihood: f64) -> i64 {
     let likelihood = likelihood.clamp(PROBABILITY_MIN, 1.0 - PROBABILITY_MIN);
     fixed(-libm::log(likelihood), LOSS_BITS)
-}
-
-fn of_multiclass(
-    classes: usize,
-    decided: usize,
-    truth: usize,
-    top: &[super::ClassScore; TOP_CLASSES],
-) -> Terms {
-    let confusion = multiclass::RANK_CELLS + truth * (classes + 1) + decided;
-    let scored = top.iter().filter(|best| !best.is_none()).count();
-    if scored == 0 {
-        return Terms::of(&[multiclass::RANK_CELLS - 1, confusion]);
-    }
-    let rank = top
-        .iter()
-        .position(|best| !best.is_none() && usize::from(best.class) == truth);
-    let terms = Terms::of(&[rank.unwrap_or(TOP_CLASSES), confusion]);
-    if truth == classes {
-        // No probability was given for a class that is not known.
-        return terms;
-    }
-    let likelihood = match rank {
-        Some(rank) => f64::from(top[rank].probability),
-        None => {
-            let held: f64 = top.iter().map(|best| f64::from(best.probability)).sum();
-            (1.0 - held).max(0.0) / classes.saturating_sub(scored).max(1) as f64
-        }
-    };
-    terms
-        .with(multiclass::PROBABILITIES, 1)
-        .with_squares(multiclass::LOG_LOSS, log_loss(likelihood))
-}
-
-fn of_regression(profile: &OutcomeProfile, bins: [usize; 3], value: f64, label: f64) -> Terms {
-    // Two finite numbers may be further apart than any is large.
-    let error = (value - label).clamp(f64::MIN, f64::MAX);
-    let terms = Terms::of(&[
-        profile.absolute_errors.bin(error.abs()),
-        bins[0] + profile.errors.bin(error),
-        bins[0] + bins[1] + profile.labels.bin(label),
-    ]);
-    let place = profile.error_grid.sums(&[error]);
-    let (size, square) = (i128::from(place.sum.abs()), place.squares as i128);
-    let short = (square + (1 << (FOURTH_SHIFT - 1))) >> FOURTH_SHIFT;
-    let (of_size, of_square) = if place.sum < 0 {
-        (regression::NEGATIVE, regression::NEGATIVE_SQUARES)
-    } else {
-        (regression::POSITIVE, regression::POSITIVE_SQUARES)
-    };
-    let label_place = profile.label_grid.sums(&[label]);
-    let mut terms = terms
-        .with(of_size, size)
-        .with(of_square, square)
-        .with(regression::FOURTH, short * short)
-        .with(
-            regression::CLAMPED,
-            i128::from(place.clamped | label_place.clamped),
-        )
-        .with(regression::LABEL, i128::from(label_place.sum))
-        .with(regression::LABEL_SQUARES, label_place.squares as i128);
-    if label != 0.0 {
-        let ratio = (error / label).abs().min(RATIO_MAX);
-        terms = terms
-            .with(regression::RELATIVE_COUNT, 1)
-            .with_squares(regression::RELATIVE, fixed(ratio, RATIO_BITS));
-    }
-    if value > -1.0 && label > -1.0 {
-        let difference = libm::log1p(value) - libm::log1p(label);
-        let square = (difference * difference).min(RATIO_MAX);
-        terms = terms
-            .with(regression::LOG_COUNT, 1)
-            .with_squares(regression::LOG, fixed(square, RATIO_BITS));
-    }
-    terms
 }
