@@ -24,6 +24,7 @@
 
 mod alert;
 pub mod bank;
+pub mod bounded_loss;
 pub mod calibration;
 pub mod fdr;
 mod machine;
