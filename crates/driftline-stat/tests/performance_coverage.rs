@@ -1,6 +1,6 @@
 //! How often intervals hold the truth, by simulation with one seed.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::collections::BTreeMap;
 
