@@ -21,7 +21,9 @@ mod meeting;
 mod model;
 mod names;
 mod pool;
+mod read;
 mod record;
+mod spill;
 mod store;
 mod table;
 
@@ -30,4 +32,5 @@ pub(crate) use forward::PredictionForwarder;
 pub use forward::{ForwardTally, outcomes_partition, prediction_id};
 pub use joiner::Joiner;
 pub use labels::{LabelEvent, LabelFlush, LabelForwarder, LabelForwarderOptions, LabelValue};
+pub use read::{JoinedChange, JoinedDelta, joined_deltas};
 pub use store::{MemoryStore, PendingStore, StoreError};

@@ -80,9 +80,9 @@ pub use decision::{Baseline, ColumnStreams, DecisionSpec, StreamWeights, bank_by
 pub use evaluator::{Evaluator, EvaluatorOptions};
 pub use invariants::{Invariant, Violation};
 pub use join::{
-    ForwardTally, JoinError, JoinFlush, JoinTally, Joiner, JoinerOptions, LabelEvent, LabelFlush,
-    LabelForwarder, LabelForwarderOptions, LabelValue, MemoryStore, PendingStore, StoreError,
-    outcomes_partition, prediction_id,
+    ForwardTally, JoinError, JoinFlush, JoinTally, JoinedChange, JoinedDelta, Joiner,
+    JoinerOptions, LabelEvent, LabelFlush, LabelForwarder, LabelForwarderOptions, LabelValue,
+    MemoryStore, PendingStore, StoreError, joined_deltas, outcomes_partition, prediction_id,
 };
 pub use observer::{
     Flush, ModelTally, Observer, ObserverOptions, SegmentOverflow, SourceHandle, Tally,

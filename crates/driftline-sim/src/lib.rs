@@ -9,6 +9,7 @@
 //! Everything follows from a seed. What the engine says about a stream may not depend on the plan.
 #![deny(missing_docs)]
 
+pub mod join;
 mod log;
 mod oracle;
 mod rng;

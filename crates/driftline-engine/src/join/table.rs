@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::api::JoinError;
 use super::batch::SCORED_BYTES;
 use super::names::{Name, Names};
 use super::pool::{Pool, Record};
@@ -16,7 +15,7 @@ const BUCKETS_MAX: usize = 1_024;
 const NAMES_MAX: usize = 1 << 24;
 
 /// The scope of a record that stands for nothing: its label has moved to another bucket.
-const GONE: u32 = u32::MAX;
+pub(super) const GONE: u32 = u32::MAX;
 
 /// The series that a prediction belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,11 +57,11 @@ pub(crate) struct FoundLabel {
 
 /// What is known in memory of a bucket in the store.
 #[derive(Clone, Debug, Default)]
-struct Spilled {
+pub(super) struct Spilled {
     /// How many of its predictions are of each group.
-    groups: BTreeMap<u32, u64>,
+    pub(super) groups: BTreeMap<u32, u64>,
     /// Predictions without a label, or labels without a prediction.
-    waiting: u64,
+    pub(super) waiting: u64,
 }
 
 /// What expired.
@@ -75,14 +74,14 @@ pub(crate) struct Expired {
 /// The pending table. Its buckets have the instant as their name at which they expire.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    predictions: Pool<Pending>,
-    labels: Pool<LabelRecord>,
-    groups: Names<Group>,
-    texts: Names<String>,
-    stored_predictions: BTreeMap<i64, Spilled>,
-    stored_labels: BTreeMap<i64, Spilled>,
-    store: Option<Box<dyn PendingStore>>,
-    scratch: Vec<u8>,
+    pub(super) predictions: Pool<Pending>,
+    pub(super) labels: Pool<LabelRecord>,
+    pub(super) groups: Names<Group>,
+    pub(super) texts: Names<String>,
+    pub(super) stored_predictions: BTreeMap<i64, Spilled>,
+    pub(super) stored_labels: BTreeMap<i64, Spilled>,
+    pub(super) store: Option<Box<dyn PendingStore>>,
+    pub(super) scratch: Vec<u8>,
     /// Labels that have met no prediction.
     pub(crate) waiting_labels: u64,
     /// Predictions that have met no label.
@@ -90,11 +89,11 @@ pub(crate) struct Table {
 }
 
 /// The store's bucket of predictions that expire then, or of labels.
-fn store_bucket(bucket: i64, of_labels: bool) -> i64 {
+pub(super) fn store_bucket(bucket: i64, of_labels: bool) -> i64 {
     bucket << 1 | i64::from(of_labels)
 }
 
-fn key(id: u128) -> [u8; 16] {
+pub(super) fn key(id: u128) -> [u8; 16] {
     id.to_be_bytes()
 }
 
@@ -395,75 +394,6 @@ impl Table {
         Ok(expired)
     }
 
-    /// Moves the oldest buckets to the store until no more than `budget` bytes are taken.
-    pub(crate) fn spill(&mut self, budget: usize) -> Result<(), JoinError> {
-        while self.bytes() > budget {
-            let (bytes, store) = (self.bytes(), self.store.is_some());
-            let oldest = match (self.predictions.oldest(), self.labels.oldest()) {
-                (Some(p), Some(l)) => Some((p.min(l), l < p)),
-                (Some(p), None) => Some((p, false)),
-                (None, Some(l)) => Some((l, true)),
-                (None, None) => None,
-            };
-            match oldest.filter(|_| store) {
-                Some((bucket, false)) => self.spill_predictions(bucket)?,
-                Some((bucket, true)) => self.spill_labels(bucket)?,
-                None => return Err(JoinError::Full { bytes, budget }),
-            }
-        }
-        Ok(())
-    }
-
-    fn spill_predictions(&mut self, bucket: i64) -> Result<(), StoreError> {
-        let Some(store) = &mut self.store else {
-            return Ok(());
-        };
-        let mut all = Vec::new();
-        self.predictions.drain(bucket, |pending| all.push(pending));
-        all.sort_by_key(Record::id);
-        let is_new = !self.stored_predictions.contains_key(&bucket);
-        let spilled = self.stored_predictions.entry(bucket).or_default();
-        for same in all.chunk_by(|a, b| a.id() == b.id()) {
-            let (name, key) = (store_bucket(bucket, false), key(same[0].id()));
-            self.scratch.clear();
-            if !is_new {
-                store.get(name, &key, &mut self.scratch)?;
-            }
-            for pending in same {
-                pending.put(&mut self.scratch);
-                *spilled.groups.entry(pending.group()).or_default() += 1;
-                spilled.waiting += u64::from(!pending.is_labelled());
-            }
-            store.put(name, &key, &self.scratch)?;
-        }
-        Ok(())
-    }
-
-    fn spill_labels(&mut self, bucket: i64) -> Result<(), StoreError> {
-        let Some(store) = &mut self.store else {
-            return Ok(());
-        };
-        let mut all = Vec::new();
-        self.labels.drain(bucket, |record| all.push(record));
-        all.sort_by_key(Record::id);
-        let is_new = !self.stored_labels.contains_key(&bucket);
-        let spilled = self.stored_labels.entry(bucket).or_default();
-        for same in all.chunk_by(|a, b| a.id() == b.id()) {
-            let (name, key) = (store_bucket(bucket, true), key(same[0].id()));
-            self.scratch.clear();
-            if !is_new {
-                store.get(name, &key, &mut self.scratch)?;
-            }
-            for record in same.iter().filter(|r| r.scope != GONE) {
-                label(record, &self.texts).put(&mut self.scratch);
-                forget_text(record, &mut self.texts);
-                spilled.waiting += u64::from(!record.is_joined);
-            }
-            store.put(name, &key, &self.scratch)?;
-        }
-        Ok(())
-    }
-
     /// How much memory it takes, all included but the store's own.
     pub(crate) fn bytes(&self) -> usize {
         let spilled = self.stored_predictions.values();
@@ -501,7 +431,7 @@ fn record(id: u128, label: &Label, texts: &mut Names<String>) -> LabelRecord {
     }
 }
 
-fn label(record: &LabelRecord, texts: &Names<String>) -> Label {
+pub(super) fn label(record: &LabelRecord, texts: &Names<String>) -> Label {
     let value = if record.is_text {
         let text = texts.get(record.value as u32);
         LabelText::Text(text.map(Arc::clone).unwrap_or_default())
@@ -519,7 +449,7 @@ fn label(record: &LabelRecord, texts: &Names<String>) -> Label {
     }
 }
 
-fn forget_text(record: &LabelRecord, texts: &mut Names<String>) {
+pub(super) fn forget_text(record: &LabelRecord, texts: &mut Names<String>) {
     if record.is_text {
         texts.give_back(record.value as u32, 1);
     }
