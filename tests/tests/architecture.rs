@@ -34,6 +34,8 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("driftline-kafka", vec![EVENT]),
         (TELEMETRY, vec![EVENT]),
         ("driftline-http", vec![EVENT, TELEMETRY]),
+        // It implements the engine's own store of pending predictions.
+        ("driftline-store", vec![EVENT, SKETCH, STAT, DETECT, ENGINE]),
         ("driftline-sim", vec![EVENT, SKETCH, STAT, DETECT, ENGINE]),
         (
             "driftline-bench-detect",
