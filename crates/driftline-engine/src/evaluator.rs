@@ -2,6 +2,7 @@
 
 use driftline_event::{LayoutId, SourcePartition, Timestamp};
 
+use self::outcomes::Outcomes;
 use crate::invariants::{Invariant, Violation};
 use crate::ledger::{Ledger, Reached};
 use crate::output::Output;
@@ -9,6 +10,8 @@ use crate::pane::PaneSummary;
 use crate::panes::{Delta, ModelPanes};
 use crate::partial::{Batch, BatchError, ModelRef, RawDelta};
 use crate::spec::ModelSet;
+
+mod outcomes;
 
 /// The bounds and settings of an [`Evaluator`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +46,8 @@ pub struct Evaluator {
     /// Models whose panes close together: all versions that are compared with one, after that one.
     groups: Vec<Vec<usize>>,
     ledger: Ledger,
+    /// What labels say, by a time of its own.
+    outcomes: Outcomes,
     options: EvaluatorOptions,
 }
 
@@ -79,6 +84,7 @@ impl Evaluator {
             peers,
             groups,
             ledger: Ledger::default(),
+            outcomes: Outcomes::new(models),
             options,
         }
     }
@@ -101,20 +107,28 @@ impl Evaluator {
                 deltas.push((model, self.read(model, raw)?));
             }
         }
+        let outcomes = self.outcomes.read(&batch, &models, &mut violations)?;
         // From here on nothing fails, so a batch is taken in whole or not at all.
         for (model, delta) in deltas {
             violations.extend(self.unaccounted(model, &delta));
             self.models[model].merge(delta, self.options.open_panes_max, out, &mut violations);
         }
-        for progress in &batch.progress {
+        self.outcomes.merge(outcomes, &mut violations);
+        let (of_outcomes, of_predictions): (Vec<_>, Vec<_>) =
+            batch.progress.iter().partition(|p| p.of_outcomes);
+        for progress in &of_predictions {
             self.ledger.record(progress, &mut violations);
         }
+        self.outcomes.record(&of_outcomes, &mut violations);
         out.extend(violations.into_iter().map(Output::Violation));
-        if !batch.progress.is_empty() {
+        if !of_predictions.is_empty() {
             let reached = self.ledger.reached();
             for group in 0..self.groups.len() {
                 self.close(group, reached, out);
             }
+        }
+        if !of_outcomes.is_empty() {
+            self.outcomes.close(out);
         }
         Ok(())
     }
@@ -155,15 +169,26 @@ impl Evaluator {
         self.models.get(model.index())?.closed_until()
     }
 
-    /// The next offset that is expected from each source partition heard of.
+    /// How far the labels' ticks of a model are closed; none before the first one is, or without labels.
+    pub fn outcomes_closed_until(&self, model: LayoutId) -> Option<Timestamp> {
+        self.outcomes.closed_until(model.index())
+    }
+
+    /// The next offset that is expected from each source partition heard of, those of the outcomes last.
     pub fn positions(&self) -> impl Iterator<Item = (&SourcePartition, i64)> {
-        self.ledger.positions()
+        self.ledger.positions().chain(self.outcomes.positions())
     }
 
     /// How many series are live, times their columns: those with events in a window, an alert under way, or evidence
     /// not older than a day.
     pub fn series(&self) -> usize {
         self.models.iter().map(ModelPanes::series).sum()
+    }
+
+    /// How many series of outcomes are live, times what is watched in each: those with labels that may still come, or an
+    /// alert under way.
+    pub fn outcome_series(&self) -> usize {
+        self.outcomes.series()
     }
 
     /// The model that a batch means, if it means the same as this evaluator does.

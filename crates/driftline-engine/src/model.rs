@@ -77,7 +77,8 @@ impl Model {
         self.spec.profile.id() == other.spec.profile.id()
             && this.tolerance == that.tolerance
             && this.quality_tolerance == that.quality_tolerance
-            && (this.alarms_per_month, this.step) == (that.alarms_per_month, that.step)
+            && self.spec.column_alarms(this) == other.spec.column_alarms(that)
+            && this.step == that.step
             && columns(this) == columns(that)
     }
 

@@ -1,6 +1,6 @@
 //! What the evaluator says.
 
-use driftline_event::{AlertEvent, Timestamp, WindowReport};
+use driftline_event::{AlertEvent, PerformanceReport, Timestamp, WindowReport};
 
 use crate::invariants::Violation;
 
@@ -9,6 +9,8 @@ use crate::invariants::Violation;
 pub enum Output {
     /// A window of a series closed.
     Report(WindowReport),
+    /// A performance window closed, or its labels have come in further.
+    Performance(PerformanceReport),
     /// An alert fired or was resolved.
     Alert(AlertEvent),
     /// An invariant did not hold.

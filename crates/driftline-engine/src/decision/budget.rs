@@ -81,7 +81,12 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
+    /// Labels have a part of the budget for themselves ([`crate::LabelSpec::budget_share`]); columns have the rest.
     pub(crate) fn new(model: &ModelSpec, spec: &DecisionSpec) -> Self {
+        let spec = &DecisionSpec {
+            alarms_per_month: model.column_alarms(spec),
+            ..spec.clone()
+        };
         let columns = model.profile.columns.iter();
         let fields = model.segments.len();
         Self {

@@ -22,8 +22,8 @@ mod since;
 mod spec;
 
 pub(crate) use alarm::judge;
-pub(crate) use budget::Budget;
 pub use budget::StreamWeights;
+pub(crate) use budget::{Budget, WARNING_BUDGET};
 pub(crate) use column::QUALITY;
 pub use column::{ColumnStreams, bank_bytes};
 pub(crate) use series::{Banks, Cleared, SeriesBank, View};

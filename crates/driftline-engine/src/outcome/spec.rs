@@ -5,32 +5,12 @@ use std::time::Duration;
 
 use driftline_detect::sequential::{Compat, Detector, DetectorName, ParameterError};
 use driftline_event::{Better, Metric, Severity};
+use driftline_sketch::DELAY_EDGES;
 use driftline_stat::performance::{OptionsProblem, PerformanceOptions};
 
+use crate::decision::DecisionSpec;
 use crate::spec::{ModelSpec, SpecReason, is_multiple};
 
-/// The edges that [`LabelSpec::mature_after`] may be made of, in seconds: those of the delay buckets.
-const EDGES_SECONDS: [u64; 15] = {
-    const HOUR: u64 = 3_600;
-    const DAY: u64 = 24 * HOUR;
-    [
-        60,
-        300,
-        900,
-        HOUR,
-        3 * HOUR,
-        6 * HOUR,
-        12 * HOUR,
-        DAY,
-        2 * DAY,
-        3 * DAY,
-        7 * DAY,
-        14 * DAY,
-        30 * DAY,
-        60 * DAY,
-        90 * DAY,
-    ]
-};
 /// The most steps that a label may come after its prediction, and that a window may cover.
 const STEPS_MAX: u128 = 100_000;
 /// The most windows that one prediction may be in.
@@ -64,7 +44,7 @@ pub struct PerformanceWindow {
 /// What a [`PerformanceRule`] compares with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum PerformanceBaseline {
-    /// The reference's own performance; it needs labels.
+    /// The reference's own performance; it needs labels. Segments are not compared with it.
     #[default]
     Reference,
     /// The mean of the first so many windows that count.
@@ -222,10 +202,15 @@ impl Default for LabelSpec {
 impl LabelSpec {
     /// The least coverage where the reference does not say what is usual.
     pub const COVERAGE_MIN: f64 = 0.5;
+    /// The |h| (Cohen) up to which a change of what labels show is no drift: that of a column without a calibration.
+    pub const TOLERANCE: f64 = DecisionSpec::TOLERANCE;
 
     /// Everything that is wrong with it as part of `spec`, but for what depends on other versions.
     pub(crate) fn problems(&self, spec: &ModelSpec) -> Vec<SpecReason> {
         let mut problems = self.time_problems(spec);
+        if spec.profile.outcome().is_none() {
+            problems.push(LabelProblem::NoOutcome);
+        }
         let share = |x: f64| x > 0.0 && x <= 1.0;
         let shares = [
             ("coverage_min", self.coverage_min.unwrap_or(1.0)),
@@ -257,8 +242,10 @@ impl LabelSpec {
         if self.wait > self.ttl || !self.wait.subsec_nanos().is_multiple_of(1_000) {
             problems.push(LabelProblem::Wait);
         }
-        let is_edge =
-            |age: &Duration| age.subsec_nanos() == 0 && EDGES_SECONDS.contains(&age.as_secs());
+        let is_edge = |age: &Duration| {
+            let is_this = |edge: &i64| Duration::from_micros(edge.unsigned_abs()) == *age;
+            DELAY_EDGES.iter().any(is_this)
+        };
         let ascends = self.mature_after.is_sorted_by(|a, b| a < b);
         if self.mature_after.is_empty() || !ascends || !self.mature_after.iter().all(is_edge) {
             problems.push(LabelProblem::MatureAfter);

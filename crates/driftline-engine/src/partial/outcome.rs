@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use driftline_event::Timestamp;
+use driftline_sketch::DelayBucket;
 
 use super::{BatchError, MICROS_MAX, many, read_instant, read_segment};
 use crate::varint::{Reader, put_i64, put_text, put_u64};
@@ -10,15 +11,14 @@ use crate::varint::{Reader, put_i64, put_text, put_u64};
 const PREDICTED: u8 = 0;
 const ADD: u8 = 1;
 const RETRACT: u8 = 2;
-/// How many delay buckets there are; each is named by its index.
-const DELAY_BUCKETS: u8 = 17;
 
 /// What an outcome delta does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum OutcomeChange {
     /// Its body is a summary of predictions, whose labels are waited for.
     Predicted,
-    /// Its body is a summary of predictions with their labels, which came so late: the delay bucket's index.
+    /// Its body is a summary of predictions with their labels, which came so late: the number of the
+    /// [`DelayBucket`].
     Add(u8),
     /// The same that was added before and no longer holds.
     Retract(u8),
@@ -160,8 +160,6 @@ fn read_outcome<'a>(
 
 fn read_delay(reader: &mut Reader<'_>) -> Result<u8, BatchError> {
     let delay = reader.u8()?;
-    let is_known = delay < DELAY_BUCKETS;
-    is_known
-        .then_some(delay)
-        .ok_or(BatchError::Malformed("a delay is none of the known ones"))
+    let known = DelayBucket::new(delay).map(|_| delay);
+    known.ok_or(BatchError::Malformed("a delay is none of the known ones"))
 }

@@ -1,0 +1,331 @@
+//! The evidence that one series has gathered from the labels of one level of maturity.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use driftline_detect::bank::{BankState, ComponentId, Latch, LatchEvent};
+use driftline_event::Effect;
+use driftline_sketch::OutcomeSummary;
+
+use super::model::{LabelModel, LevelBanks};
+use super::packed::Packed;
+use super::spec::LabelSpec;
+
+/// Judged buckets that are kept to say since when outcomes are different; of a drift older than these, the onset is the
+/// oldest of them.
+const HISTORY_MAX: usize = 336;
+/// A series without a reference of its own takes its first labels for one; at least so many of a level.
+const LEARNED_LABELS: u64 = 2_000;
+/// How often an interval of an effect may miss its share.
+const EFFECT_ALPHA: f64 = 0.05;
+
+/// An alert that is on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Alarm {
+    pub(crate) started_at: i64,
+    pub(crate) onset: i64,
+    pub(crate) incident: String,
+    /// What it is about now.
+    component: ComponentId,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Stream {
+    state: BankState,
+    latch: Latch,
+    has_stepped: bool,
+    is_warning: bool,
+    alarm: Option<Alarm>,
+}
+
+/// An alert that has ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Cleared {
+    pub(crate) stream: usize,
+    pub(crate) alarm: Alarm,
+    /// ln of the weighted evidence at the step before: this one has reset it.
+    pub(crate) evidence: f64,
+}
+
+/// What one indicator has done since outcomes became different.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Moved {
+    /// The start of the first bucket that is different, in microseconds.
+    pub(crate) onset: i64,
+    /// Labels since then, as far as they are stored.
+    pub(crate) labels: u64,
+    /// The trials of the indicator among them.
+    pub(crate) trials: f64,
+    pub(crate) effect: Effect,
+}
+
+/// The streams of one level of one series.
+#[derive(Clone, Debug)]
+pub(crate) struct LevelState {
+    is_segment: bool,
+    banks: Option<LevelBanks>,
+    /// Of a series without a reference: its labels so far.
+    learning: Option<OutcomeSummary>,
+    streams: Vec<Stream>,
+    /// The start of each judged bucket, and what was in it.
+    history: VecDeque<(i64, Packed)>,
+}
+
+impl LevelState {
+    /// All events are compared with the reference, segments with their own first labels.
+    pub(crate) fn new(model: &LabelModel, level: usize, is_segment: bool) -> Self {
+        let banks = model.levels.get(level).and_then(|l| l.banks.clone());
+        let mut built = Self {
+            is_segment,
+            banks: None,
+            learning: None,
+            streams: Vec::new(),
+            history: VecDeque::new(),
+        };
+        match banks.filter(|_| !is_segment) {
+            Some(banks) => built.begin(banks),
+            None => built.learning = Some(OutcomeSummary::empty(&model.profile)),
+        }
+        built
+    }
+
+    fn begin(&mut self, banks: LevelBanks) {
+        let stream = |bank| Stream {
+            state: BankState::new(bank),
+            ..Stream::default()
+        };
+        self.streams = banks.iter().map(stream).collect();
+        self.banks = Some(banks);
+    }
+
+    /// Whether nothing would be lost with it but what it has learned.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.streams.iter().all(|s| s.latch.is_watching())
+    }
+
+    /// Whether it has a reference, so that labels are judged.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.banks.is_some()
+    }
+
+    /// Whether any stream is at the warning level or its alert is on, and whether any has stepped.
+    pub(crate) fn says(&self) -> (bool, bool, bool) {
+        let any = |of: fn(&Stream) -> bool| self.streams.iter().any(of);
+        (
+            any(|s| s.alarm.is_some()),
+            any(|s| s.is_warning),
+            any(|s| s.has_stepped),
+        )
+    }
+
+    /// Takes in the labels of the bucket that starts at `bucket`; returns the alerts that it ends. None if they are not
+    /// judged.
+    pub(crate) fn step(
+        &mut self,
+        model: &LabelModel,
+        bucket: i64,
+        outcomes: &OutcomeSummary,
+    ) -> Option<Vec<Cleared>> {
+        let budget = model.budget.as_ref()?;
+        if outcomes.is_empty() {
+            return None;
+        }
+        let Some(banks) = self.banks.clone() else {
+            self.learn(model, outcomes);
+            return None;
+        };
+        if self.history.len() >= HISTORY_MAX {
+            self.history.pop_front();
+        }
+        self.history.push_back((bucket, Packed::of(outcomes)));
+        let tallies = model.streams.read(&model.profile, outcomes);
+        let mut cleared = Vec::new();
+        for (stream, (bank, tally)) in banks.iter().zip(&tallies).enumerate() {
+            let evidence = self.log_weighted(model, stream);
+            let Some(this) = self.streams.get_mut(stream).filter(|_| !tally.is_empty()) else {
+                continue;
+            };
+            this.has_stepped = true;
+            let refresh = budget.threshold / model.weight(self.is_segment, stream);
+            let clear = budget.clear_evidence;
+            match this
+                .latch
+                .step(bank, &mut this.state, tally, refresh, clear)
+            {
+                Some(LatchEvent::Refreshed) => {
+                    if let (Some(alarm), Some(is)) = (&mut this.alarm, this.latch.component()) {
+                        alarm.component = is;
+                    }
+                }
+                Some(LatchEvent::Cleared) => {
+                    cleared.extend(this.alarm.take().map(|alarm| Cleared {
+                        stream,
+                        alarm,
+                        evidence,
+                    }))
+                }
+                None => {}
+            }
+        }
+        Some(cleared)
+    }
+
+    /// Adds to the labels that will be the reference, until they are enough.
+    fn learn(&mut self, model: &LabelModel, outcomes: &OutcomeSummary) {
+        let Some(learning) = &mut self.learning else {
+            return;
+        };
+        // Both are of one profile; an overflow leaves what was learned so far.
+        let merged = learning.merge(outcomes);
+        if merged.is_err() || learning.judged() < LEARNED_LABELS {
+            return;
+        }
+        let Some(budget) = &model.budget else { return };
+        let bounds = (LabelSpec::TOLERANCE, budget.threshold);
+        let banks = model.streams.banks(&model.profile, learning, bounds);
+        self.learning = None;
+        self.begin(banks.into());
+    }
+
+    /// ln of the weighted evidence; finite, also where there is none.
+    fn log_weighted(&self, model: &LabelModel, stream: usize) -> f64 {
+        let evidence = self.streams.get(stream).map_or(0.0, |s| s.state.evidence());
+        let weighted = model.weight(self.is_segment, stream) * evidence;
+        weighted.max(f64::MIN_POSITIVE).ln()
+    }
+
+    /// ωM of every stream; zero while its alert is on.
+    pub(crate) fn weighted(&self, model: &LabelModel, into: &mut Vec<f64>) {
+        for (stream, this) in self.streams.iter().enumerate() {
+            into.push(if this.latch.is_watching() {
+                model.weight(self.is_segment, stream) * this.state.evidence()
+            } else {
+                0.0
+            });
+        }
+    }
+
+    pub(crate) fn warn(&mut self, stream: usize, is_warning: bool) {
+        if let Some(this) = self.streams.get_mut(stream) {
+            this.is_warning = is_warning;
+        }
+    }
+
+    /// Begins the alert of a stream; says what moved, and ln of the evidence that speaks for it.
+    pub(crate) fn fire(
+        &mut self,
+        model: &LabelModel,
+        stream: usize,
+        (end, incident): (i64, &str),
+    ) -> Option<(Moved, f64)> {
+        let banks = self.banks.clone()?;
+        let bank = banks.get(stream)?;
+        let evidence = self.log_weighted(model, stream);
+        let component = self.streams.get(stream)?.state.best(bank);
+        let found = self.moved(model, (stream, component), (None, end))?;
+        let this = self.streams.get_mut(stream)?;
+        this.latch.latch(bank, &mut this.state);
+        this.is_warning = false;
+        this.alarm = Some(Alarm {
+            started_at: end,
+            onset: found.onset,
+            incident: incident.to_owned(),
+            component,
+        });
+        Some((found, evidence))
+    }
+
+    /// What has moved since an alarm that is on, or was until now.
+    pub(crate) fn moved_since(
+        &self,
+        model: &LabelModel,
+        stream: usize,
+        alarm: &Alarm,
+        end: i64,
+    ) -> Option<Moved> {
+        self.moved(model, (stream, alarm.component), (Some(alarm.onset), end))
+    }
+
+    /// Where the evidence of a component comes from: the bucket from which on its likelihood ratio is largest, unless
+    /// `onset` is known, and the share of its indicator since then.
+    fn moved(
+        &self,
+        model: &LabelModel,
+        (stream, component): (usize, ComponentId),
+        (onset, end): (Option<i64>, i64),
+    ) -> Option<Moved> {
+        let banks = Arc::clone(self.banks.as_ref()?);
+        let bank = banks.get(stream)?;
+        let chunks: Vec<Chunk> = self
+            .history
+            .iter()
+            .filter_map(|(start, packed)| {
+                let outcomes: OutcomeSummary = packed.unpack(&model.profile);
+                let tallies = model.streams.read(&model.profile, &outcomes);
+                let (hits, trials) = tallies.get(stream)?.of(component.indicator);
+                Some(Chunk {
+                    start: *start,
+                    labels: outcomes.labelled(),
+                    hits,
+                    trials,
+                    log_ratio: bank.log_ratio(component, hits, trials),
+                })
+            })
+            .collect();
+        let first = match onset {
+            Some(onset) => chunks.partition_point(|chunk| chunk.start < onset),
+            None => best_start(&chunks),
+        };
+        let since = chunks.get(first..)?;
+        let from = onset.or_else(|| Some(since.first()?.start)).unwrap_or(end);
+        let (hits, trials) = (
+            since.iter().map(|c| c.hits).sum(),
+            since.iter().map(|c| c.trials).sum(),
+        );
+        let size = bank.effect(
+            component.indicator,
+            hits,
+            trials,
+            chunks.len(),
+            EFFECT_ALPHA,
+        );
+        Some(Moved {
+            onset: from,
+            labels: since.iter().map(|c| c.labels).sum(),
+            trials,
+            effect: Effect {
+                indicator: model
+                    .streams
+                    .words(&model.profile, (stream, component.indicator)),
+                reference: size.reference,
+                current: size.current,
+                lower: size.lower,
+                upper: size.upper,
+                h: size.h,
+                tolerance: size.tolerance,
+            },
+        })
+    }
+}
+
+/// A judged bucket, as one indicator sees it.
+#[derive(Clone, Copy, Debug)]
+struct Chunk {
+    start: i64,
+    labels: u64,
+    hits: f64,
+    trials: f64,
+    log_ratio: f64,
+}
+
+/// The index from which on the log likelihood ratios add up to most; the earliest of several.
+fn best_start(chunks: &[Chunk]) -> usize {
+    let (mut sum, mut best) = (0.0, (0, f64::NEG_INFINITY));
+    for (i, chunk) in chunks.iter().enumerate().rev() {
+        sum += chunk.log_ratio;
+        if sum >= best.1 {
+            best = (i, sum);
+        }
+    }
+    best.0
+}

@@ -1,0 +1,232 @@
+//! What all series of one model version's outcomes share.
+
+use std::sync::Arc;
+
+use driftline_detect::bank::{self, Bank};
+use driftline_event::MetricValue;
+use driftline_sketch::{DELAY_EDGES, DelayBucket, OutcomeProfile, OutcomeReference};
+use driftline_stat::performance::performance;
+
+use super::spec::LabelSpec;
+use super::streams::Streams;
+use crate::baseline::short;
+use crate::counting::span_micros;
+use crate::spec::ModelSpec;
+
+/// The part of the budget that all events have where there are segments, as it is for columns.
+const ALL_EVENTS_SHARE: f64 = 0.5;
+
+/// The banks of all streams of one level against one reference.
+pub(crate) type LevelBanks = Arc<[Bank]>;
+
+/// Labels that came within a range of delays, judged at its end.
+#[derive(Clone, Debug)]
+pub(crate) struct Level {
+    /// The longest delay, in microseconds.
+    pub(crate) after: i64,
+    /// How long after the end of a bucket it is judged: the same in whole steps.
+    pub(crate) after_steps: i64,
+    /// The name where a window's is due.
+    pub(crate) name: String,
+    /// Buckets with less of their predictions labelled by then are not judged.
+    pub(crate) coverage_min: Option<f64>,
+    /// None if the reference has no such labels: then a series' own first ones are its reference.
+    pub(crate) banks: Option<LevelBanks>,
+}
+
+/// The labels' part of the model's budget.
+#[derive(Clone, Debug)]
+pub(crate) struct LabelBudget {
+    /// c: the weighted evidence at which there is an alarm.
+    pub(crate) threshold: f64,
+    pub(crate) clear_evidence: f64,
+    /// The parts that all events have, and that each segment has.
+    shares: (f64, f64),
+}
+
+/// A model version with what its outcomes are judged by.
+#[derive(Clone, Debug)]
+pub(crate) struct LabelModel {
+    pub(crate) spec: Arc<ModelSpec>,
+    pub(crate) labels: LabelSpec,
+    pub(crate) profile: OutcomeProfile,
+    /// The width of buckets and ticks, in microseconds.
+    pub(crate) step: i64,
+    /// How long after the end of a bucket its labels can change, in microseconds.
+    pub(crate) keep: i64,
+    pub(crate) levels: Vec<Level>,
+    pub(crate) streams: Streams,
+    /// None without a budget of the model: then the bank does not judge.
+    pub(crate) budget: Option<LabelBudget>,
+    /// The reference's own performance; empty without labels.
+    pub(crate) baseline: Vec<MetricValue>,
+}
+
+impl LabelModel {
+    /// None if labels are not asked for, or the reference does not know what they are.
+    pub(crate) fn new(spec: &Arc<ModelSpec>) -> Option<Self> {
+        let labels = spec.labels.clone()?;
+        let profile = spec.profile.outcome()?.clone();
+        let step = span_micros(labels.step).max(1);
+        let ttl = span_micros(labels.ttl);
+        let reference = profile.reference();
+        let baseline = match reference.all().is_empty() {
+            true => Vec::new(),
+            false => performance(&profile, &reference.all(), &labels.performance),
+        };
+        let mut built = Self {
+            // The join lets predictions expire in sixteenths of their time to live.
+            keep: ceil_to(ttl.saturating_add(ttl / 16), step).saturating_add(step),
+            levels: levels(&labels, reference),
+            streams: Streams::new(&profile, labels.performance.ndcg_k),
+            budget: budget(spec, &labels),
+            spec: Arc::clone(spec),
+            baseline,
+            labels,
+            profile,
+            step,
+        };
+        built.refer();
+        Some(built)
+    }
+
+    /// Makes the banks of the reference, for the levels that it has labels of.
+    fn refer(&mut self) {
+        let Some(budget) = &self.budget else { return };
+        let reference = self.profile.reference();
+        let (has_delays, mut from) = (reference.has_delays(), 0);
+        for level in &mut self.levels {
+            let (after, within) = (level.after, from);
+            let outcomes = reference.of(|delay| {
+                let is_before = within > 0 && delay.is_within(within);
+                !has_delays || (delay.is_within(after) && !is_before)
+            });
+            if !outcomes.is_empty() {
+                let bounds = (LabelSpec::TOLERANCE, budget.threshold);
+                let banks = self.streams.banks(&self.profile, &outcomes, bounds);
+                level.banks = Some(banks.into());
+            }
+            from = after;
+        }
+    }
+
+    /// The level that a label of this delay is judged at; one more than the last for a label that comes too late.
+    pub(crate) fn level(&self, delay: DelayBucket) -> usize {
+        if delay == DelayBucket::UNKNOWN {
+            return self.levels.len().saturating_sub(1);
+        }
+        let levels = self.levels.iter();
+        levels.take_while(|l| !delay.is_within(l.after)).count()
+    }
+
+    /// Whether all events are compared with the reference, not with their own first labels.
+    pub(crate) fn has_reference(&self) -> bool {
+        !self.profile.reference().outcomes().is_empty()
+    }
+
+    /// When a level of a bucket is judged.
+    pub(crate) fn matures_at(&self, bucket: i64, level: usize) -> i64 {
+        let after = self.levels.get(level).map_or(0, |l| l.after_steps);
+        bucket.saturating_add(self.step).saturating_add(after)
+    }
+
+    /// The part of the labels' budget that a stream has. All parts add up to one.
+    pub(crate) fn weight(&self, is_segment: bool, stream: usize) -> f64 {
+        let shares = self.budget.as_ref().map_or((0.0, 0.0), |b| b.shares);
+        let share = if is_segment { shares.1 } else { shares.0 };
+        share / self.levels.len().max(1) as f64 * self.streams.weight(stream)
+    }
+
+    /// The share of predictions of `[start, end)` that the reference would have a label of at `at`.
+    pub(crate) fn expected_coverage(&self, (start, end): (i64, i64), at: i64) -> Option<f64> {
+        const POINTS: i64 = 64;
+        let reference = self.profile.reference();
+        if !reference.has_delays() {
+            return None;
+        }
+        let width = (end - start).max(0);
+        let mut sum = 0.0;
+        for point in 0..POINTS {
+            let made = start + width / POINTS * point + width / POINTS / 2;
+            sum += coverage_at(reference, at.saturating_sub(made))?;
+        }
+        Some(sum / POINTS as f64)
+    }
+}
+
+/// The coverage of the reference at an age, linear between the edges of the delay buckets.
+fn coverage_at(reference: &OutcomeReference, age: i64) -> Option<f64> {
+    let next = DELAY_EDGES.partition_point(|edge| *edge <= age);
+    let edge = |i: usize| DELAY_EDGES.get(i).copied();
+    let (low, from) = match next.checked_sub(1).and_then(edge) {
+        Some(edge) => (reference.coverage_within(edge)?, edge),
+        None => (0.0, 0),
+    };
+    let Some(to) = edge(next) else {
+        return Some(low);
+    };
+    let high = reference.coverage_within(to)?;
+    let way = (age.max(0) - from) as f64 / (to - from).max(1) as f64;
+    Some(low + (high - low) * way)
+}
+
+fn levels(labels: &LabelSpec, reference: &OutcomeReference) -> Vec<Level> {
+    let step = span_micros(labels.step);
+    let has_delays = reference.has_delays();
+    let has_labels = !reference.outcomes().is_empty();
+    let last = labels.mature_after.last().copied().unwrap_or_default();
+    let last_expected = match has_delays {
+        true => reference.coverage_within(span_micros(last)),
+        false => reference.coverage().filter(|_| has_labels),
+    };
+    let usual = last_expected.map(|coverage| 0.5 * coverage);
+    let last_min = labels.coverage_min.or(usual);
+    let last_min = last_min.unwrap_or(LabelSpec::COVERAGE_MIN);
+    let all = &labels.mature_after;
+    // Labels of all ages together can only be compared with labels of all ages.
+    let judged = match has_labels && !has_delays {
+        true => &all[all.len().saturating_sub(1)..],
+        false => &all[..],
+    };
+    let level = |after: &std::time::Duration| {
+        let is_last = *after == last;
+        let expected = match is_last {
+            true => last_expected,
+            false => reference.coverage_within(span_micros(*after)),
+        };
+        let part = || Some(last_min * expected? / last_expected.filter(|c| *c > 0.0)?);
+        Level {
+            after: span_micros(*after),
+            after_steps: ceil_to(span_micros(*after), step),
+            name: format!("bank_{}", short(*after)),
+            coverage_min: if is_last { Some(last_min) } else { part() },
+            banks: None,
+        }
+    };
+    judged.iter().map(level).collect()
+}
+
+fn budget(spec: &ModelSpec, labels: &LabelSpec) -> Option<LabelBudget> {
+    let decision = spec.decision.as_ref()?;
+    let alarms = decision.alarms_per_month * labels.budget_share;
+    let slots = spec.segments.len() as f64 * (spec.segments_max as f64 + 1.0);
+    let shares = match spec.segments.is_empty() {
+        true => (1.0, 0.0),
+        false => (ALL_EVENTS_SHARE, (1.0 - ALL_EVENTS_SHARE) / slots),
+    };
+    Some(LabelBudget {
+        threshold: bank::threshold(alarms, labels.step),
+        clear_evidence: decision.clear_evidence,
+        shares,
+    })
+}
+
+/// The smallest multiple of `step` that is not before `at`.
+pub(crate) fn ceil_to(at: i64, step: i64) -> i64 {
+    let floor = at.div_euclid(step) * step;
+    if floor == at {
+        at
+    } else {
+        floor.saturating_add(step)
+    }
+}
