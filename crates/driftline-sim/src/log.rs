@@ -203,6 +203,7 @@ fn evaluate(stream: &Stream, committed: &Committed, run: &mut Run) {
             let model = match &output {
                 Output::Report(report) => &report.series.model,
                 Output::Alert(alert) => &alert.series.model,
+                Output::Performance(report) => &report.model,
                 Output::Pane(pane) => &pane.model,
                 Output::Late(_) | Output::Violation(_) => {
                     run.irregular.push(output);
