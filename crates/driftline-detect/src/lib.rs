@@ -24,6 +24,7 @@
 
 mod alert;
 pub mod bank;
+mod baseline;
 pub mod bounded_loss;
 pub mod calibration;
 pub mod fdr;
@@ -36,6 +37,9 @@ pub mod sequential;
 pub use alert::{
     ALL_COLUMNS, BANK, BankSubject, PValueSubject, QuorumSubject, Subject, alert_kind, fingerprint,
     incident,
+};
+pub use baseline::{
+    BASELINE_WINDOWS_MAX, BaselineMachine, BaselineRule, BaselineRuleError, Standing,
 };
 pub use machine::{AlertMachine, Observation, Persistence, Phase, Reading, Transition};
 pub use p_value::{Multiplicity, PValueMachine, PValueRule, Tested, TestedColumn};
