@@ -31,6 +31,12 @@ pub(crate) enum Bench {
     },
     /// False alarms in months without drift, and delays of shifts, written to docs/quiet_month.md
     QuietMonth(QuietMonth),
+    /// Rows a second of label-free estimation beside NannyML's, written to docs/performance.md
+    Estimate {
+        /// Options of the benchmark; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
     /// False alarms, delays and misses on the public streams that Python packages ship, written to docs/detection.md
     Streams {
         /// Options of the benchmark; `--help` lists them
@@ -49,6 +55,7 @@ pub(crate) fn run(root: &Path, bench: &Bench) -> Result<()> {
         }
         Bench::EndToEnd { options } => end_to_end(root, options),
         Bench::QuietMonth(arguments) => quiet_month::run(root, arguments),
+        Bench::Estimate { options } => estimate(root, options),
         Bench::Streams { options } => {
             let mut command = cargo(root, &["run", "--release", "--locked"]);
             command.args([
@@ -66,6 +73,22 @@ pub(crate) fn run(root: &Path, bench: &Bench) -> Result<()> {
             execute(command)
         }
     }
+}
+
+/// Beside NannyML, in the environment that its golden files are made with.
+fn estimate(root: &Path, options: &[String]) -> Result<()> {
+    let requirements = root.join("tests/golden/estimate_nannyml/requirements.txt");
+    let python = crate::cache::python_environment("golden-estimate_nannyml", &requirements)?;
+    let mut command = cargo(root, &["run", "--release", "--locked"]);
+    command.args(["--package", "driftline-bench-detect", "--bin", "estimate"]);
+    command.arg("--").arg("--python").arg(python);
+    let script = root.join("bench/python/estimate.py");
+    command.arg("--script").arg(script);
+    if options.is_empty() {
+        command.arg("--write").arg(root.join("docs/performance.md"));
+    }
+    command.args(options);
+    execute(command)
 }
 
 /// On the brokers of `DRIFTLINE_KAFKA` or `--brokers` if they are given, else on those of `kafka up`.

@@ -121,10 +121,11 @@ def isotonic():
 
 def main():
     binary_classification.N_EXPERIMENTS = multiclass_classification.N_EXPERIMENTS = 2_000
+    # Where `auto` calibrates, `always` says the same: one set shows it.
     plans = {
-        "car_loan": [(5_000, "auto"), (5_000, "always"), (5_000, "never"), (1_500, "auto")],
-        "work_home": [(5_000, "auto"), (5_000, "always")], "california": [(600, "auto"), (600, "always")],
-        "employment": [(2_000, "auto"), (2_000, "always")], "cards": [(6_000, "auto"), (6_000, "never"), (6_000, "always")],
+        "car_loan": [(5_000, "auto"), (5_000, "never"), (1_500, "auto")], "work_home": [(5_000, "auto")],
+        "california": [(600, "auto"), (600, "always")], "employment": [(2_000, "auto")],
+        "cards": [(6_000, "auto"), (6_000, "never")],
     }
     results = {}
     for name, (reference, analysis) in sets():

@@ -8,7 +8,7 @@ use driftline_stat::estimate::{
 use super::Files;
 use super::chunks::Chunking;
 use super::read::{Asked, Classes, Columns, Label, class_name};
-use super::series::{Estimation, Found, Series, judged};
+use super::series::{Estimation, Found, Series};
 use crate::cli::{Calibrate, EstimateArgs, EstimateTask};
 use crate::config::suggest;
 use crate::exit::Failure;
@@ -186,43 +186,32 @@ pub(super) fn run(args: &EstimateArgs) -> Result<Estimation, Failure> {
         args,
     );
     let health = HealthReference::new(&known.scores, HealthOptions::default());
-    for chunk in 0..files.current_chunks.len() {
-        let rows = files.current_chunks.rows(chunk);
+    files.judge(&mut estimation, |rows| {
         let all = current.complete(rows, false);
         let p: Vec<f64> = match &calibration {
-            Some(calibration) => all
-                .scores
-                .iter()
-                .map(|s| calibration.calibrate(*s))
-                .collect(),
+            Some(calibration) => {
+                let scores = all.scores.iter();
+                scores.map(|s| calibration.calibrate(*s)).collect()
+            }
             None => all.scores.clone(),
         };
-        let estimate =
-            estimate_binary_rows(&all.scores, &p, all.predicted(&current), costs.as_ref());
-        let of = |metric: &Metric| estimate.as_ref().and_then(|e| e.metric(*metric));
+        let said = all.predicted(&current);
+        let estimate = estimate_binary_rows(&all.scores, &p, said, costs.as_ref());
+        let of = |metric: &Metric| {
+            let found = estimate.as_ref().and_then(|e| e.metric(*metric));
+            (found.map(|e| e.value), found.map(|e| e.deviation))
+        };
         let labelled = current.complete(rows, true);
         let realised = realised_binary(&labelled.labelled(&current), costs.as_ref());
-        let found = Found {
-            used: all.scores.len(),
-            estimates: metrics
-                .iter()
-                .map(of)
-                .map(|e| (e.map(|e| e.value), e.map(|e| e.deviation)))
-                .collect(),
+        let used = all.scores.len();
+        let health = health.as_ref();
+        Found {
+            used,
+            estimates: metrics.iter().map(of).collect(),
             realised: values(&realised, &metrics),
-            health: health
-                .as_ref()
-                .map(|h| h.judge(&all.scores, rows.len() - all.scores.len(), 0)),
-        };
-        let (place, span) = (files.current_chunks.place(chunk), files.span(chunk));
-        estimation.chunks.push(judged(
-            &estimation.series,
-            found,
-            place,
-            span,
-            args.deviations,
-        ));
-    }
+            health: health.map(|h| h.judge(&all.scores, rows.len() - used, 0)),
+        }
+    });
     Ok(estimation)
 }
 

@@ -14,7 +14,7 @@ use driftline_event::Timestamp;
 
 use self::chunks::Chunking;
 use self::read::{Asked, Columns};
-use self::series::Estimation;
+use self::series::{Estimation, Found};
 use crate::cli::{EstimateArgs, EstimateTask, FailOn, OutputFormat};
 use crate::exit::{Exit, Failure};
 use crate::files::Input;
@@ -131,6 +131,17 @@ impl Files {
             current: (self.current.file.clone(), self.current.rows),
             series: Vec::new(),
             chunks: Vec::new(),
+        }
+    }
+
+    /// Judges every chunk of the current file by what `find` finds in its rows.
+    fn judge(&self, estimation: &mut Estimation, find: impl Fn(&[usize]) -> Found) {
+        for chunk in 0..self.current_chunks.len() {
+            let found = find(self.current_chunks.rows(chunk));
+            let (place, span) = (self.current_chunks.place(chunk), self.span(chunk));
+            let (series, deviations) = (&estimation.series, estimation.deviations);
+            let judged = series::judged(series, found, place, span, deviations);
+            estimation.chunks.push(judged);
         }
     }
 

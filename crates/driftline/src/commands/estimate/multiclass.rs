@@ -8,7 +8,7 @@ use driftline_stat::estimate::{
 use super::Files;
 use super::binary::{matrix, unknown_metric};
 use super::read::{Asked, Columns, Label, class_name};
-use super::series::{Estimation, Found, Series, judged};
+use super::series::{Estimation, Found, Series};
 use crate::cli::{Calibrate, EstimateArgs, EstimateTask};
 use crate::exit::Failure;
 
@@ -168,33 +168,14 @@ pub(super) fn run(args: &EstimateArgs) -> Result<Estimation, Failure> {
         .cloned()
         .zip(calibration.calibrated())
         .collect();
-    let sampling = sampling_multiclass(&known.rows(), &known.labels, costs);
-    let chunks = &files.reference_chunks;
-    let of_chunk = |chunk: usize| {
-        let complete = reference.complete(chunks.rows(chunk), true);
-        realised_multiclass(&complete.rows(), &complete.labels, costs)
-    };
-    let realised: Vec<Option<ByClass<f64>>> = (0..chunks.len()).map(of_chunk).collect();
-    let series = wanted.iter().map(|wanted| {
-        let realised: Vec<Option<f64>> = realised.iter().map(|r| wanted.of(r.as_ref())).collect();
-        let sampling = wanted.of(sampling.as_ref());
-        Series::new(
-            wanted.name(&classes),
-            wanted.limits(),
-            sampling,
-            &realised,
-            args.deviations,
-        )
-    });
-    estimation.series = series.collect();
+    estimation.series = series(&wanted, &classes, &files, &reference, &known, costs, args);
     let options = HealthOptions::default();
     let health: Vec<HealthReference> = known
         .scores
         .iter()
         .filter_map(|scores| HealthReference::new(scores, options))
         .collect();
-    for chunk in 0..files.current_chunks.len() {
-        let rows = files.current_chunks.rows(chunk);
+    files.judge(&mut estimation, |rows| {
         let all = current.complete(rows, false);
         let p = calibration.calibrate(&all.scores);
         let estimate = estimate_multiclass_rows(&all.rows(), &p, costs);
@@ -205,25 +186,41 @@ pub(super) fn run(args: &EstimateArgs) -> Result<Estimation, Failure> {
             (found.map(|e| e.value), found.map(|e| e.deviation))
         };
         let used = all.predicted.len();
-        let found = Found {
+        let realised = wanted.iter().map(|wanted| wanted.of(realised.as_ref()));
+        Found {
             used,
             estimates: wanted.iter().map(of).collect(),
-            realised: wanted
-                .iter()
-                .map(|wanted| wanted.of(realised.as_ref()))
-                .collect(),
+            realised: realised.collect(),
             health: worst(&health, &all, rows.len() - used),
-        };
-        let (place, span) = (files.current_chunks.place(chunk), files.span(chunk));
-        estimation.chunks.push(judged(
-            &estimation.series,
-            found,
-            place,
-            span,
-            args.deviations,
-        ));
-    }
+        }
+    });
     Ok(estimation)
+}
+
+/// What the reference says of each metric.
+fn series(
+    wanted: &[Wanted],
+    classes: &[(String, String)],
+    files: &Files,
+    reference: &Rows,
+    known: &Complete,
+    costs: Option<&[Vec<f64>]>,
+    args: &EstimateArgs,
+) -> Vec<Series> {
+    let sampling = sampling_multiclass(&known.rows(), &known.labels, costs);
+    let chunks = &files.reference_chunks;
+    let of_chunk = |chunk: usize| {
+        let complete = reference.complete(chunks.rows(chunk), true);
+        realised_multiclass(&complete.rows(), &complete.labels, costs)
+    };
+    let realised: Vec<Option<ByClass<f64>>> = (0..chunks.len()).map(of_chunk).collect();
+    let of_wanted = |wanted: &Wanted| {
+        let realised: Vec<Option<f64>> = realised.iter().map(|r| wanted.of(r.as_ref())).collect();
+        let (name, limits) = (wanted.name(classes), wanted.limits());
+        let sampling = wanted.of(sampling.as_ref());
+        Series::new(name, limits, sampling, &realised, args.deviations)
+    };
+    wanted.iter().map(of_wanted).collect()
 }
 
 /// The health of the class that fares worst.

@@ -7,7 +7,7 @@ use driftline_stat::estimate::{
 use super::Files;
 use super::features::Features;
 use super::read::{Asked, Columns, Label};
-use super::series::{Estimation, Found, Series, judged};
+use super::series::{Estimation, Found, Series};
 use crate::cli::{EstimateArgs, EstimateTask};
 use crate::config::suggest;
 use crate::exit::Failure;
@@ -78,8 +78,7 @@ pub(super) fn run(args: &EstimateArgs) -> Result<Estimation, Failure> {
         .collect();
     let health = HealthReference::new(&known.predictions, HealthOptions::default());
     let outside = features.outside(files.current.rows);
-    for chunk in 0..files.current_chunks.len() {
-        let rows = files.current_chunks.rows(chunk);
+    files.judge(&mut estimation, |rows| {
         let all = Pairs::complete(&files.current, rows, false);
         let picked = features.current(&all.rows);
         let now = picked.with(&all.predictions);
@@ -91,23 +90,14 @@ pub(super) fn run(args: &EstimateArgs) -> Result<Estimation, Failure> {
         let realised = |loss: &Loss| realised_loss(*loss, &labelled.labels, &labelled.predictions);
         let beyond = all.rows.iter().filter(|row| outside[**row]).count();
         let missing = rows.len() - all.rows.len();
-        let found = Found {
+        let health = health.as_ref();
+        Found {
             used: all.rows.len(),
-            estimates: models.iter().map(|model| (estimate(model), None)).collect(),
+            estimates: models.iter().map(|m| (estimate(m), None)).collect(),
             realised: losses.iter().map(realised).collect(),
-            health: health
-                .as_ref()
-                .map(|h| h.judge(&all.predictions, missing, beyond)),
-        };
-        let (place, span) = (files.current_chunks.place(chunk), files.span(chunk));
-        estimation.chunks.push(judged(
-            &estimation.series,
-            found,
-            place,
-            span,
-            args.deviations,
-        ));
-    }
+            health: health.map(|h| h.judge(&all.predictions, missing, beyond)),
+        }
+    });
     Ok(estimation)
 }
 
