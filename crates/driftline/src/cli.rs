@@ -1,6 +1,7 @@
 //! Every command and option. Help texts live here and nowhere else.
 
 mod calibrate;
+mod detect;
 mod estimate;
 mod reference;
 
@@ -9,8 +10,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use calibrate::CalibrateArgs;
+pub use detect::DetectArgs;
 pub use estimate::{Calibrate, ChunkPeriod, EstimateArgs, EstimateTask};
-pub use reference::{ReferenceBuildArgs, ReferenceCommand, ReferenceShowArgs, TogetherOptions};
+pub use reference::{
+    LabelOptions, LabelTask, ReferenceBuildArgs, ReferenceCommand, ReferenceShowArgs, TogetherOptions,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 fine, 1 drift found (only with --fail-on drift), 2 usage, 65 bad data,
@@ -95,6 +99,8 @@ pub enum Command {
     Calibrate(Box<CalibrateArgs>),
     /// Compare two files column by column with two-sample tests
     Compare(CompareArgs),
+    /// Run a sequential drift detector, such as ADWIN or DDM, over a stream of numbers
+    Detect(DetectArgs),
     /// Estimate a model's performance on data that has no labels yet
     Estimate(Box<EstimateArgs>),
     /// Print the schema of the configuration or of an event
@@ -139,6 +145,8 @@ pub struct DemoArgs {
 pub enum StageName {
     /// Events to partial counts.
     Observe,
+    /// Labels to their predictions.
+    Join,
     /// Partial counts to windows, statistics and alerts.
     Evaluate,
 }
@@ -154,7 +162,7 @@ pub struct RunArgs {
     #[arg(long, short, env = "DRIFTLINE_CONFIG", value_name = "FILE")]
     pub config: PathBuf,
     /// The stages that run in this process
-    #[arg(long, value_enum, value_delimiter = ',', default_values = ["observe", "evaluate"], value_name = "STAGES")]
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["observe", "join", "evaluate"], value_name = "STAGES")]
     pub stages: Vec<StageName>,
 }
 
@@ -246,9 +254,12 @@ pub struct ReplayArgs {
     /// Files of predictions, in the order of their events
     #[arg(long, short, required = true, num_args = 1.., value_name = "FILE")]
     pub predictions: Vec<PathBuf>,
-    /// Files of labels
+    /// Files of labels, in the order of their times
     #[arg(long, short, num_args = 1.., value_name = "FILE")]
     pub labels: Vec<PathBuf>,
+    /// The column that holds the labels [default: `label`, or the only one that is nothing else]
+    #[arg(long, value_name = "COLUMN")]
+    pub label_column: Option<String>,
     /// The model of rows that do not name one [default: the configuration's only model]
     #[arg(long, value_name = "ID")]
     pub model: Option<String>,

@@ -1,5 +1,7 @@
 //! What happened to every series, in one row each: what drifted, since when, how much.
 
+mod performance;
+
 use std::collections::BTreeMap;
 
 use driftline_engine::Output;
@@ -7,6 +9,9 @@ use driftline_event::{
     AlertEvent, AlertStatus, ColumnKind, SeriesKey, SeriesState, Statistic, Timestamp, WindowReport,
 };
 use serde::Serialize;
+
+use performance::Performance;
+pub use performance::{ConceptAlert, PerformanceSummary};
 
 /// The statistic whose course is summarised: numeric and categorical columns have it, and it has one scale.
 const SHOWN: Statistic = Statistic::Psi;
@@ -66,6 +71,7 @@ pub struct Summary {
     /// By series and window; without a window those of the decision rule, which looks at none.
     about: BTreeMap<(SeriesKey, Option<String>), Alerts>,
     alerts: u64,
+    performance: Performance,
 }
 
 impl Summary {
@@ -74,6 +80,7 @@ impl Summary {
         match output {
             Output::Report(report) => self.report(report),
             Output::Alert(alert) => self.alert(alert),
+            Output::Performance(report) => self.performance.report(report),
             Output::Violation(_) | Output::Pane(_) | Output::Late(_) => {}
         }
     }
@@ -115,6 +122,7 @@ impl Summary {
     }
 
     fn alert(&mut self, alert: &AlertEvent) {
+        self.performance.alert(alert);
         let window = alert.incident.is_none().then(|| alert.window.name.clone());
         let about = self
             .about
@@ -158,6 +166,21 @@ impl Summary {
             }
         }
         row
+    }
+
+    /// Every window of predictions with what its labels said, by version and time.
+    pub fn performance(&self) -> Vec<PerformanceSummary> {
+        self.performance.rows()
+    }
+
+    /// The alerts that labels raised, as they were called.
+    pub fn concept_alerts(&self) -> &[ConceptAlert] {
+        self.performance.alerts()
+    }
+
+    /// The performance of the windows of one name as a table for people; none where labels said nothing.
+    pub fn performance_table(&self, window: &str) -> Option<String> {
+        self.performance.table(window)
     }
 
     /// The same of one window size alone.

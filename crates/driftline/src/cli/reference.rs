@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{ColumnOptions, KindOptions, OutputFormat};
 
@@ -39,16 +39,55 @@ pub struct TogetherOptions {
     pub seed: u64,
 }
 
+/// Options that say where labels are and what they are of.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Labels")]
+pub struct LabelOptions {
+    /// File of labels, joined to the predictions by id: id, label and, if there is one, the time at which it came
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Column of the label: of --labels, else of the input [default with --labels: label or the only one left]
+    #[arg(long, value_name = "COLUMN", visible_alias = "label-column")]
+    pub label: Option<String>,
+    /// What the model does [default: by the labels and columns]
+    #[arg(long, value_enum, value_name = "TASK")]
+    pub task: Option<LabelTask>,
+    /// The positive class of two [default: 1, true or yes]
+    #[arg(long, value_name = "CLASS")]
+    pub positive: Option<String>,
+    /// Scores from here on are positive, whatever the predicted label says
+    #[arg(long, value_name = "SCORE", allow_hyphen_values = true)]
+    pub threshold: Option<f64>,
+}
+
+/// What a model does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LabelTask {
+    /// One of two classes.
+    Binary,
+    /// One of several classes.
+    Multiclass,
+    /// A number.
+    Regression,
+    /// Items in an order.
+    Ranking,
+}
+
 /// Options of `reference build`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 A column is numeric when all its values are numbers, else categorical. A column of scores becomes the
-model's output `value`, one of predicted labels its output `label`; ids and times are left out.
+model's output `value`, one of predicted labels its output `label`, columns `scores.<class>` the scores of
+several classes; ids and times are left out.
+
+With labels, the reference says how good the model was, and how late labels come: what performance, concept
+drift and estimates without labels are compared with.
 
 Examples:
   driftline reference build --input train.parquet --model churn --model-version 3 --out churn-3.json
   driftline reference build --input events.csv.gz --model flights-delay --model-version 1 \\
       --until 2013-03-01 --categorical sched_hour --joint --out flights.json
+  driftline reference build --input events.csv --labels labels.csv --model flights-delay --out flights.json
   driftline reference build --input texts.parquet --model topic --embedding 'text=emb_*' --out topic.json")]
 pub struct ReferenceBuildArgs {
     /// The file to read: .csv, .csv.gz, .jsonl, .jsonl.gz or .parquet
@@ -72,6 +111,9 @@ pub struct ReferenceBuildArgs {
     /// Quantile bins per numeric column
     #[arg(long, default_value_t = 96, value_parser = clap::value_parser!(u16).range(2..=1024))]
     pub bins: u16,
+    /// Where labels are and what they are of.
+    #[command(flatten)]
+    pub labels: LabelOptions,
     /// How columns are compared together.
     #[command(flatten)]
     pub together: TogetherOptions,

@@ -36,7 +36,7 @@ pub fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
     if warnings.warnings() > 0 {
         tracing::warn!("{warnings}");
     }
-    let models = models::load(&counting_only(&config, args.segments))?;
+    let models = models::load(&counting_only(&config, args.segments), models::Labelling::None)?;
     let progress = spinner();
     let mut histories = read(args, &config, &models, &progress)?;
     let mut reports = Vec::new();

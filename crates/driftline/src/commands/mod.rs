@@ -4,6 +4,7 @@ pub mod calibrate;
 pub mod check;
 pub mod compare;
 pub mod demo;
+pub mod detect;
 pub mod estimate;
 pub mod reference;
 pub mod replay;
@@ -29,6 +30,7 @@ pub fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Command::Replay(args) => replay::run(args),
         Command::Calibrate(args) => calibrate::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::Detect(args) => detect::run(args),
         Command::Estimate(args) => estimate::run(args),
         Command::Schema(args) => schema::run(args),
     }

@@ -1,6 +1,7 @@
 //! `driftline reference build|show`.
 
 mod joint;
+pub mod labels;
 mod vectors;
 
 use std::path::Path;
@@ -12,10 +13,10 @@ use driftline_sketch::{
 };
 use serde_json::json;
 
-use crate::cli::{OutputFormat, ReferenceBuildArgs, ReferenceShowArgs};
+use crate::cli::{LabelOptions, OutputFormat, ReferenceBuildArgs, ReferenceShowArgs};
 use crate::config::reference::count_roles;
 use crate::exit::{Exit, Failure};
-use crate::files::{Input, Role, Table, TableFilter, Values};
+use crate::files::{Input, Role, Table, TableFilter, Values, scores_column};
 use crate::page::number::short;
 use crate::terminal;
 
@@ -26,14 +27,21 @@ use self::vectors::Vectors;
 /// # Errors
 /// When the file cannot be read or holds nothing to monitor, or the result cannot be written.
 pub fn build(args: &ReferenceBuildArgs) -> Result<Exit, Failure> {
+    check_labels(&args.labels)?;
+    let mut columns = args.columns.clone();
+    if let (None, Some(label)) = (&args.labels.labels, &args.labels.label) {
+        // What turned out to be true is no feature.
+        columns.ignore.push(label.clone());
+    }
     let filter = TableFilter {
-        columns: args.columns.clone(),
+        columns,
         kinds: args.kinds.clone(),
         since: args.since,
         until: args.until,
         all_columns: false,
     };
-    let table = Table::read(&Input::from(args.input.as_path()), &filter)?;
+    let input = Input::from(args.input.as_path());
+    let table = Table::read(&input, &filter)?;
     for name in &table.left_out {
         tracing::warn!("`{name}` is left out: it holds times or lists");
     }
@@ -47,6 +55,24 @@ pub fn build(args: &ReferenceBuildArgs) -> Result<Exit, Failure> {
     };
     let vectors = Vectors::new(&table, &args.together)?;
     let profile = profile_with(&table, &args.model, &args.model_version, options, &vectors)?;
+    let profile = match (&args.labels.labels, &args.labels.label) {
+        (None, None) => profile,
+        (file, _) => {
+            let file = file.as_deref().map(Input::from);
+            let source = (&input, &filter);
+            let (profile, counts) =
+                labels::with_labels(profile, &table, source, file.as_ref(), &args.labels)?;
+            for remark in counts.remarks() {
+                tracing::warn!("{remark}");
+            }
+            tracing::info!(
+                "{} of {} predictions have a label",
+                counts.labelled,
+                counts.predictions
+            );
+            profile
+        }
+    };
     write(&args.out, &profile.to_json())?;
     let (features, outputs) = count_roles(&profile);
     tracing::info!(
@@ -56,6 +82,20 @@ pub fn build(args: &ReferenceBuildArgs) -> Result<Exit, Failure> {
         profile.id()
     );
     Ok(Exit::Fine)
+}
+
+/// Options about labels need labels.
+fn check_labels(options: &LabelOptions) -> Result<(), Failure> {
+    let about = options.task.is_some() || options.positive.is_some() || options.threshold.is_some();
+    if options.labels.is_none() && options.label.is_none() && about {
+        let failure = Failure::usage(
+            "--task, --positive and --threshold are about labels, but there are none",
+        );
+        return Err(
+            failure.hint("give a file with --labels, or a column of the input with --label")
+        );
+    }
+    Ok(())
 }
 
 /// Builds a reference from a table.
@@ -99,10 +139,12 @@ fn profile_with(
         if vectors.replace(&column.name) {
             continue;
         }
-        let (name, role) = match column.role {
-            Role::Score => ("value", ColumnRole::Output),
-            Role::Prediction => ("label", ColumnRole::Output),
-            _ => (column.name.as_str(), ColumnRole::Feature),
+        let scores = scores_column(&column.name);
+        let (name, role) = match (column.role, &scores) {
+            (Role::Score, _) => ("value", ColumnRole::Output),
+            (Role::Prediction, _) => ("label", ColumnRole::Output),
+            (_, Some(scores)) => (scores.as_str(), ColumnRole::Output),
+            (_, None) => (column.name.as_str(), ColumnRole::Feature),
         };
         let added = match &column.values {
             Values::Numbers(values) => builder.numeric(name, role, values.clone()),
@@ -194,8 +236,9 @@ fn describe(profile: &ReferenceProfile) -> String {
         }
         rows.push(row);
     }
+    let labels = profile.outcome().map(labels::describe).unwrap_or_default();
     format!(
-        "model {}, version {}, {} rows from {}\nid {}\n\n{}",
+        "model {}, version {}, {} rows from {}\nid {}\n{labels}\n{}",
         profile.model,
         profile.version,
         profile.rows,
@@ -267,6 +310,7 @@ fn summary(profile: &ReferenceProfile) -> serde_json::Value {
     json!({
         "id": profile.id(), "model": profile.model, "version": profile.version,
         "rows": profile.rows, "source": profile.source, "columns": columns,
+        "labels": profile.outcome().map(labels::summary),
     })
 }
 

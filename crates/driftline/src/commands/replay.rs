@@ -1,23 +1,30 @@
 //! `driftline replay`: the same engine on files, without Kafka.
 
+mod labels;
+
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use driftline_engine::{Evaluator, EvaluatorOptions, ModelSet, Observer, Output, SourceHandle};
+use driftline_engine::{
+    BatchError, Evaluator, EvaluatorOptions, ModelSet, Observer, Output, SourceHandle,
+};
 use driftline_event::{DropReason, Row, SourcePartition};
 use driftline_sketch::ColumnProfile;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::cli::{FailOn, ReplayArgs};
-use crate::config;
+use crate::config::{self, Config};
 use crate::exit::{Exit, Failure};
-use crate::files::{Input, PredictionDefaults, PredictionFile, Step};
-use crate::pipeline::{models, observer_options};
+use crate::files::{Input, LabelFile, PredictionDefaults, PredictionFile, Step};
+use crate::pipeline::models::{self, Labelling};
+use crate::pipeline::{self, joiner_options, observer_options};
 use crate::summary::{SeriesSummary, Summary};
 use crate::terminal;
+pub use labels::LabelOptions;
+use labels::Labels;
 
 /// How many rows are counted before their deltas are handed on. It has no influence on the result.
 const FLUSH_ROWS: u64 = 50_000;
@@ -31,10 +38,11 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     if warnings.warnings() > 0 {
         tracing::warn!("{warnings}");
     }
-    if !args.labels.is_empty() {
-        tracing::warn!("labels are not joined yet: --labels is ignored");
-    }
-    let models = models::load(&config)?;
+    let labelling = match args.labels.as_slice() {
+        [] => Labelling::None,
+        _ => Labelling::Joined,
+    };
+    let models = models::load(&config, labelling)?;
     let topic = config.predictions.topic.clone();
     let mut replay = Replay::new(
         &models,
@@ -42,6 +50,9 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
         EvaluatorOptions::default(),
         &topic,
     );
+    if labelling == Labelling::Joined {
+        replay.join(&models, label_options(args, &config, &models)?)?;
+    }
     let mut files = Files::create(&args.out)?;
     let defaults = PredictionDefaults {
         model: args.model.clone(),
@@ -77,6 +88,34 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
         args.out.display()
     ))?;
     Ok(exit)
+}
+
+/// The label files, opened, and how they are joined.
+fn label_options(
+    args: &ReplayArgs,
+    config: &Config,
+    models: &ModelSet,
+) -> Result<LabelOptions, Failure> {
+    if models.specs().iter().all(|spec| spec.labels.is_none()) {
+        let message = "no model of the configuration can be given labels";
+        let hint = "build the reference with labels: `driftline reference build --labels FILE`";
+        return Err(Failure::config(message).hint(hint));
+    }
+    let open = |path: &PathBuf| {
+        let file = LabelFile::open(&Input::from(path.as_path()), args.label_column.as_deref())?;
+        if !file.has_times() {
+            let message = format!("{}: no column says when a label came", path.display());
+            let hint = "name it observed_at or label_ts";
+            return Err(Failure::bad_data(message).hint(hint));
+        }
+        Ok(file)
+    };
+    let files: Result<Vec<LabelFile>, Failure> = args.labels.iter().map(open).collect();
+    Ok(LabelOptions {
+        files: files?,
+        forwarder: pipeline::label_options(config, 1),
+        joiner: joiner_options(config, 1),
+    })
 }
 
 /// The mean of a numeric column's reference.
@@ -128,6 +167,7 @@ pub struct Replay {
     source: SourceHandle,
     offset: i64,
     outputs: Vec<Output>,
+    labels: Option<Labels>,
     /// What became of the records so far.
     pub counts: Counts,
 }
@@ -152,8 +192,23 @@ impl Replay {
             source,
             offset: 0,
             outputs: Vec::new(),
+            labels: None,
             counts: Counts::default(),
         }
+    }
+
+    /// Has labels read beside the predictions and joined with them.
+    ///
+    /// # Errors
+    /// When a file of labels breaks off.
+    pub fn join(&mut self, models: &ModelSet, options: LabelOptions) -> Result<(), Failure> {
+        self.labels = Some(Labels::new(models, options)?);
+        Ok(())
+    }
+
+    /// What became of the labels; none without any.
+    pub fn label_counts(&self) -> Option<&Counts> {
+        self.labels.as_ref().map(|labels| &labels.counts)
     }
 
     /// Counts every row of a file.
@@ -169,7 +224,12 @@ impl Replay {
         let mut row = Row::default();
         while let Some(step) = file.next(&mut row)? {
             match step {
-                Step::Row => self.row(&row),
+                Step::Row => {
+                    if let Some(labels) = &mut self.labels {
+                        labels.up_to(row.time())?;
+                    }
+                    self.row(&row);
+                }
                 Step::Dropped(reason, detail) => {
                     tracing::debug!(%reason, detail, "record dropped");
                     self.observer.skip(self.source, self.offset, reason);
@@ -201,6 +261,9 @@ impl Replay {
     /// When `sink` fails.
     pub fn finish(&mut self, sink: &mut Sink<'_>) -> Result<(), Failure> {
         self.observer.finish(self.source);
+        if let Some(labels) = &mut self.labels {
+            labels.finish()?;
+        }
         self.flush(sink)
     }
 
@@ -212,18 +275,25 @@ impl Replay {
         for (_, batch) in flush.batches {
             self.evaluator
                 .handle(&batch, &mut self.outputs)
-                .map_err(|e| {
-                    Failure::internal(format_args!("a batch of our own cannot be read: {e}"))
-                })?;
+                .map_err(own_batch)?;
             self.outputs.drain(..).try_for_each(&mut *sink)?;
+        }
+        if let Some(labels) = &mut self.labels {
+            labels.flush(flush.outcomes, &mut self.evaluator, &mut self.outputs)?;
+            self.outputs.drain(..).try_for_each(sink)?;
         }
         Ok(())
     }
 }
 
+fn own_batch(error: BatchError) -> Failure {
+    Failure::internal(format_args!("a batch of our own cannot be read: {error}"))
+}
+
 /// The files of a replay's directory.
 struct Files {
     reports: BufWriter<File>,
+    performance: BufWriter<File>,
     alerts: BufWriter<File>,
     retrain_requests: BufWriter<File>,
     directory: std::path::PathBuf,
@@ -252,6 +322,7 @@ impl Files {
         };
         Ok(Self {
             reports: create("reports.jsonl")?,
+            performance: create("performance.jsonl")?,
             alerts: create("alerts.jsonl")?,
             retrain_requests: create("retrain-requests.jsonl")?,
             directory: directory.to_owned(),
@@ -271,12 +342,14 @@ impl Files {
                 self.violations.push(text);
                 Ok(())
             }
+            Output::Performance(report) => line(&mut self.performance, report),
             Output::Pane(_) | Output::Late(_) => Ok(()),
         }
     }
 
     fn close(mut self, counts: Counts) -> Result<(Summary, Counts), Failure> {
         self.reports.flush()?;
+        self.performance.flush()?;
         self.alerts.flush()?;
         self.retrain_requests.flush()?;
         let mut file = BufWriter::new(File::create(self.directory.join("summary.json"))?);

@@ -77,7 +77,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     if warnings.warnings() > 0 {
         tracing::warn!("{warnings}");
     }
-    let models = models::load(&config)?;
+    let models = models::load(&config, models::Labelling::of(&config))?;
     let kafka = connect::kafka_options(&config)?;
     let telemetry = Telemetry::new(TelemetryOptions {
         series_per_model_max: config.limits.series_per_model_max as usize,
@@ -98,6 +98,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let address = server.local_addr();
     let options = PipelineOptions {
         observe: args.stages.contains(&StageName::Observe),
+        join: args.stages.contains(&StageName::Join),
         evaluate: args.stages.contains(&StageName::Evaluate),
         ..PipelineOptions::default()
     };

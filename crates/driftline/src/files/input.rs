@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::error::FileError;
 
-/// A file on disk, or one compiled into the binary.
+/// A file on disk, one compiled into the binary, or standard input.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// On disk.
     Path(PathBuf),
+    /// Standard input, which can be read once.
+    Stdin,
     /// In memory.
     Bytes {
         /// Its name, for messages; the ending says the format.
@@ -43,6 +45,7 @@ impl Input {
     pub fn name(&self) -> String {
         match self {
             Self::Path(path) => path.display().to_string(),
+            Self::Stdin => "standard input".to_owned(),
             Self::Bytes { name, .. } => (*name).to_owned(),
         }
     }
@@ -69,6 +72,12 @@ impl Input {
         Ok((format, gzip))
     }
 
+    /// Whether the name says that the bytes are gzip.
+    #[must_use]
+    pub fn is_gzip(&self) -> bool {
+        self.name().to_ascii_lowercase().ends_with(".gz")
+    }
+
     pub(super) fn open_file(&self) -> Result<Option<File>, FileError> {
         let Self::Path(path) = self else {
             return Ok(None);
@@ -87,9 +96,13 @@ impl Input {
     }
 
     /// The content as a stream, unpacked.
-    pub(super) fn open(&self, gzip: bool) -> Result<Box<dyn Read + Send>, FileError> {
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(&self, gzip: bool) -> Result<Box<dyn Read + Send>, FileError> {
         let raw: Box<dyn Read + Send> = match (self.open_file()?, self) {
             (Some(file), _) => Box::new(file),
+            (None, Self::Stdin) => Box::new(std::io::stdin()),
             (None, Self::Bytes { bytes, .. }) => Box::new(*bytes),
             (None, Self::Path(_)) => Box::new(std::io::empty()),
         };

@@ -19,6 +19,7 @@ pub use columns::{Columns, Role};
 pub use error::FileError;
 pub use input::{Format, Input};
 pub use label::{LabelFile, LabelStep};
+pub(crate) use prediction::{scores_column, time_of};
 pub use prediction::{PredictionDefaults, PredictionFile, Step};
 pub use record::{Cell, Record, RecordReader};
 pub use table::{Table, TableColumn, TableFilter, Values};

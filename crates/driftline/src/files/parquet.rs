@@ -74,7 +74,9 @@ impl ParquetReader {
             (None, Input::Bytes { bytes, .. }) => {
                 Box::new(SerializedFileReader::new(Bytes::from_static(bytes)).map_err(broken)?)
             }
-            (None, Input::Path(_)) => return Err(FileError::new(&file, "cannot be read")),
+            (None, Input::Path(_) | Input::Stdin) => {
+                return Err(FileError::new(&file, "cannot be read"));
+            }
         };
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
         let flat = schema

@@ -223,7 +223,11 @@ impl PredictionFile {
                 Role::Score => layout.column_index(ColumnRole::Output, "value"),
                 Role::Prediction => layout.column_index(ColumnRole::Output, "label"),
                 Role::Feature => {
-                    layout.column_index(ColumnRole::Feature, self.columns.feature_name(from))
+                    let name = self.columns.feature_name(from);
+                    let scores = scores_column(name);
+                    let output = |name: &str| layout.column_index(ColumnRole::Output, name);
+                    let output = scores.as_deref().and_then(output);
+                    output.or_else(|| layout.column_index(ColumnRole::Feature, name))
                 }
                 _ => None,
             };
@@ -237,6 +241,13 @@ impl PredictionFile {
             .collect();
         plan
     }
+}
+
+/// The output column `scores.<class>` that a file's column of this name is.
+pub(crate) fn scores_column(name: &str) -> Option<String> {
+    let prefixes = ["prediction.scores.", "scores."];
+    let class = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix))?;
+    Some(format!("scores.{class}"))
 }
 
 /// With one model, or one version of the model, there is nothing to choose.
@@ -283,7 +294,7 @@ fn value(record: &Record, cell: Cell, kind: ColumnKind, untyped: bool, row: &mut
 
 /// `cell` as a time: RFC 3339, or a number since 1970 in seconds, milli-, micro- or nanoseconds, whichever
 /// puts it between 1973 and 5138.
-pub(super) fn time_of(record: &Record, cell: Cell) -> Option<Timestamp> {
+pub(crate) fn time_of(record: &Record, cell: Cell) -> Option<Timestamp> {
     match cell {
         Cell::Time(micros) => Some(Timestamp::from_micros(micros)),
         Cell::Long(i) => since_1970(i as f64, i),

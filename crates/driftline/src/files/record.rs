@@ -115,6 +115,14 @@ impl RecordReader {
     /// When it cannot be read or is not what its name's ending says.
     pub fn open(input: &Input) -> Result<Self, FileError> {
         let (format, gzip) = input.format()?;
+        Self::open_as(input, format, gzip)
+    }
+
+    /// Opens `input` as what it is known to be, whatever its name says.
+    ///
+    /// # Errors
+    /// When it cannot be read or is not that.
+    pub fn open_as(input: &Input, format: Format, gzip: bool) -> Result<Self, FileError> {
         let kind = match format {
             Format::Csv => Kind::Csv(Box::new(CsvReader::open(input, gzip)?)),
             Format::Jsonl => Kind::Jsonl(Box::new(JsonlReader::open(input, gzip)?)),

@@ -88,6 +88,7 @@ impl EvaluateStage {
         match output {
             Output::Report(report) => telemetry.record_report(report),
             Output::Alert(alert) => telemetry.restore_alert(&alert),
+            Output::Performance(report) => telemetry.record_performance(report),
             Output::Violation(_) | Output::Pane(_) | Output::Late(_) => {}
         }
     }
@@ -104,6 +105,7 @@ impl EvaluateStage {
                     .late_events(Stream::Prediction, &late.model)
                     .add(late.rows);
             }
+            Output::Performance(report) => telemetry.record_performance(report.clone()),
             Output::Late(_) | Output::Pane(_) => {}
         }
         if let Some(tap) = &self.parts.tap {

@@ -1,11 +1,12 @@
 //! From the checked configuration and its reference files to what the engine monitors.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use driftline_engine::{
-    Baseline, Calibration, DecisionSpec, Invariant, ModelSet, ModelSpec, WindowSpec,
+    Baseline, Calibration, DecisionSpec, Invariant, LabelSpec, ModelSet, ModelSpec, WindowSpec,
 };
-use driftline_sketch::ReferenceProfile;
+use driftline_sketch::{DELAY_EDGES, OutcomeReference, ReferenceProfile};
 use driftline_telemetry::{DecisionInfo, ModelInfo, Telemetry};
 
 use crate::config::reference::{self, References};
@@ -16,24 +17,52 @@ use crate::exit::Failure;
 ///
 /// # Errors
 /// Everything that is wrong with any reference or model, at once.
-pub fn load(config: &Config) -> Result<ModelSet, Failure> {
+pub fn load(config: &Config, labels: Labelling) -> Result<ModelSet, Failure> {
     let references = reference::load(config)?;
     for warning in &references.warnings {
         tracing::warn!("{warning}");
     }
-    set(config, &references)
+    set(config, &references, labels)
+}
+
+/// Whether there are labels to join with the predictions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Labelling {
+    /// There are, for models that know what to do with them.
+    Joined,
+    /// There are none.
+    None,
+}
+
+impl Labelling {
+    /// What the configuration's streams have.
+    pub fn of(config: &Config) -> Self {
+        if config.labels.is_some() {
+            Self::Joined
+        } else {
+            Self::None
+        }
+    }
 }
 
 /// The models of a configuration whose references have been read.
 ///
 /// # Errors
 /// Everything that is wrong with any model.
-pub fn set(config: &Config, references: &References) -> Result<ModelSet, Failure> {
+pub fn set(
+    config: &Config,
+    references: &References,
+    labels: Labelling,
+) -> Result<ModelSet, Failure> {
     let specs = references.versions.iter().map(|loaded| {
         let model = &config.models[loaded.model];
         let version = &model.versions[loaded.version];
         let profile = Arc::clone(&loaded.profile);
-        spec(config, model, version, profile, loaded.calibration.clone())
+        let mut spec = spec(config, model, version, profile, loaded.calibration.clone());
+        if labels == Labelling::None {
+            spec.labels = None;
+        }
+        spec
     });
     ModelSet::new(specs.collect()).map_err(|errors| Failure::config(errors.to_string()))
 }
@@ -62,11 +91,47 @@ pub fn spec(
             .decision
             .as_ref()
             .map(|decision| decide(decision, model, version, calibration)),
+        labels: label(model, &profile),
         out_of_orderness: model.out_of_orderness,
         allowed_lateness: model.allowed_lateness,
         segments_max: config.limits.segments_per_field_max as usize,
         ..ModelSpec::new(profile, &model.id, &version.version)
     }
+}
+
+/// How a version's labels are judged. One whose reference knows no labels goes without, unless the file asks for them.
+fn label(model: &Model, profile: &ReferenceProfile) -> Option<LabelSpec> {
+    let labels = model.labels.as_ref()?;
+    let outcome = profile.outcome();
+    if outcome.is_none() && !labels.is_explicit {
+        return None;
+    }
+    let mut spec = labels.spec.clone();
+    let usual = outcome.map(|o| usual_ages(o.reference(), spec.ttl));
+    if let Some(usual) = usual.filter(|u| labels.judges_when_usual && !u.is_empty()) {
+        spec.mature_after = usual;
+    }
+    Some(spec)
+}
+
+/// The ages by which half and 95 of 100 of the reference's labels had come; none where their times are not known.
+fn usual_ages(reference: &OutcomeReference, ttl: Duration) -> Vec<Duration> {
+    let Some(all) = reference.coverage().filter(|_| reference.has_delays()) else {
+        return Vec::new();
+    };
+    let age = |share: f64| {
+        let mut edges = DELAY_EDGES.iter();
+        let has_come = |edge: &&i64| {
+            let coverage = reference.coverage_within(**edge);
+            coverage.is_some_and(|c| c >= share * all)
+        };
+        let micros = edges.find(has_come)?;
+        Some(Duration::from_micros(micros.unsigned_abs()))
+    };
+    let mut ages: Vec<Duration> = [0.5, 0.95].into_iter().filter_map(age).collect();
+    ages.retain(|age| *age <= ttl);
+    ages.dedup();
+    ages
 }
 
 /// The share of a model's budget that one of its versions has, and how it decides.
@@ -113,7 +178,10 @@ pub fn register(models: &ModelSet, telemetry: &Telemetry) {
             reference: spec.profile.id().to_owned(),
             source: spec.profile.source.clone(),
             reference_events: spec.profile.rows,
-            task: String::new(),
+            task: spec
+                .profile
+                .outcome()
+                .map_or_else(String::new, |o| o.task().as_str().to_owned()),
             decision: spec.decision.as_ref().map(|decision| DecisionInfo {
                 alarms_per_month: decision.alarms_per_month,
                 calibrated_days: decision.calibration.as_ref().map(|c| c.days),

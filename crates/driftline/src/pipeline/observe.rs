@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use driftline_engine::{Flush, ModelSet, Observer, ObserverOptions, SourceHandle};
+use driftline_engine::{Flush, ModelSet, Observer, ObserverOptions};
 use driftline_event::{DropReason, RejectKind, Row, SourcePartition, Timestamp};
 use driftline_kafka::{
     Assignment, Flow, Message, OutRecord, Stage, StageError, StageFlush, StartAt,
@@ -16,6 +16,7 @@ use driftline_wire::Decoder;
 use driftline_wire::dead_letter::FailedStage;
 
 use super::Finish;
+use super::inputs::{End, Inputs};
 use super::letters::{self, Letters};
 use super::schemas::{DecodeFailure, Schemas};
 
@@ -24,6 +25,7 @@ use super::schemas::{DecodeFailure, Schemas};
 pub(super) struct ObserveParts {
     pub(super) app: String,
     pub(super) partials_topic: String,
+    pub(super) outcomes_topic: String,
     pub(super) dead_letters_topic: String,
     pub(super) observer: ObserverOptions,
     pub(super) decoder: Decoder,
@@ -38,14 +40,6 @@ pub(super) struct ObserveParts {
     pub(super) topic: (String, u32),
     pub(super) finish: Arc<Finish>,
     pub(super) telemetry: Telemetry,
-}
-
-#[derive(Debug)]
-struct Source {
-    partition: SourcePartition,
-    handle: SourceHandle,
-    at_end_since: Option<Instant>,
-    is_idle: bool,
 }
 
 #[derive(Debug)]
@@ -74,8 +68,7 @@ pub(super) struct ObserveStage {
     models: ModelSet,
     observer: Observer,
     row: Row,
-    sources: Vec<Source>,
-    last_source: usize,
+    inputs: Inputs,
     letters: Letters,
     counters: Counters,
     /// The newest event time that counted, by model.
@@ -84,14 +77,6 @@ pub(super) struct ObserveStage {
     /// A partition has become idle since the last flush; the evaluators wait to hear of it.
     has_idled: bool,
     end: End,
-}
-
-/// How far this worker is with saying that its input has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Open,
-    Flushed,
-    Committed,
 }
 
 impl ObserveStage {
@@ -117,27 +102,17 @@ impl ObserveStage {
         observer.announce_topic(&parts.topic.0, parts.topic.1);
         Self {
             letters: Letters::new(&parts.app, &parts.dead_letters_topic),
+            inputs: Inputs::new(parts.idle_after),
             parts,
             models,
             observer,
             row: Row::default(),
-            sources: Vec::new(),
-            last_source: 0,
             counters,
             newest,
             handed: None,
             has_idled: false,
             end: End::Open,
         }
-    }
-
-    /// The position of `partition` in `sources`; messages of one partition come in runs.
-    fn source(&mut self, partition: &SourcePartition) -> Option<usize> {
-        let same = |s: &Source| s.partition == *partition;
-        if !self.sources.get(self.last_source).is_some_and(same) {
-            self.last_source = self.sources.iter().position(same)?;
-        }
-        Some(self.last_source)
     }
 
     /// Decodes into `self.row`.
@@ -223,24 +198,15 @@ impl Stage for ObserveStage {
             let handle = self
                 .observer
                 .assign(partition.clone(), assignment.position, metadata);
-            self.sources.retain(|s| s.partition != partition);
-            self.sources.push(Source {
-                partition,
-                handle,
-                at_end_since: None,
-                is_idle: false,
-            });
+            self.inputs.assign(partition, handle);
         }
         vec![StartAt::Committed; assignments.len()]
     }
 
     fn message(&mut self, message: &Message<'_>) -> Flow {
-        let Some(index) = self.source(message.source) else {
+        let Some(handle) = self.inputs.heard_of(message.source) else {
             return Flow::Continue;
         };
-        self.sources[index].at_end_since = None;
-        self.sources[index].is_idle = false;
-        let handle = self.sources[index].handle;
         match self.decode(message) {
             Ok(()) => {
                 let counted =
@@ -267,11 +233,7 @@ impl Stage for ObserveStage {
     }
 
     fn end_of_partition(&mut self, source: &SourcePartition) {
-        if let Some(index) = self.source(source) {
-            self.sources[index]
-                .at_end_since
-                .get_or_insert_with(Instant::now);
-        }
+        self.inputs.is_at_end(source);
     }
 
     fn flush_due(&self) -> bool {
@@ -281,21 +243,15 @@ impl Stage for ObserveStage {
     }
 
     fn tick(&mut self) {
-        for source in &mut self.sources {
-            let is_over = |at: Instant| at.elapsed() >= self.parts.idle_after;
-            if !source.is_idle && source.at_end_since.is_some_and(is_over) {
-                source.is_idle = true;
-                self.has_idled = true;
-                self.observer.idle(source.handle);
-            }
+        for handle in self.inputs.newly_idle() {
+            self.has_idled = true;
+            self.observer.idle(handle);
         }
     }
 
     fn flush(&mut self) -> Result<StageFlush, StageError> {
         if self.parts.finish.wanted.load(Ordering::Acquire) && self.end == End::Open {
-            self.sources
-                .iter()
-                .for_each(|s| self.observer.finish(s.handle));
+            self.inputs.handles().for_each(|h| self.observer.finish(h));
             self.end = End::Flushed;
         }
         self.has_idled = false;
@@ -308,13 +264,18 @@ impl Stage for ObserveStage {
             .set_state_bytes(StageLabel::Observe, self.observer.bytes());
         let mut flush = self.observer.flush();
         let (mut records, letters) = self.letters.take();
-        for (partition, batch) in std::mem::take(&mut flush.batches) {
-            records.push(OutRecord {
-                topic: self.parts.partials_topic.clone(),
+        let partials = std::mem::take(&mut flush.batches);
+        let outcomes = std::mem::take(&mut flush.outcomes);
+        for (topic, batches) in [
+            (&self.parts.partials_topic, partials),
+            (&self.parts.outcomes_topic, outcomes),
+        ] {
+            records.extend(batches.into_iter().map(|(partition, batch)| OutRecord {
+                topic: topic.clone(),
                 partition: Some(partition as i32),
                 value: Some(batch),
                 ..OutRecord::default()
-            });
+            }));
         }
         let positions = flush.positions.clone();
         let handed = Some(Instant::now());
@@ -343,21 +304,19 @@ impl Stage for ObserveStage {
         self.observer.reset();
         self.observer
             .announce_topic(&self.parts.topic.0, self.parts.topic.1);
-        self.sources.clear();
+        self.inputs.clear();
         self.has_idled = false;
         self.end = End::Open;
     }
 
     fn revoked(&mut self, sources: &[SourcePartition]) {
-        for source in self
-            .sources
-            .extract_if(.., |s| sources.contains(&s.partition))
-        {
-            self.observer.revoke(source.handle);
-            let partition = &source.partition;
+        for handle in self.inputs.revoke(sources) {
+            self.observer.revoke(handle);
+        }
+        for source in sources {
             self.parts
                 .telemetry
-                .forget_partition(&partition.topic, partition.partition);
+                .forget_partition(&source.topic, source.partition);
         }
     }
 }

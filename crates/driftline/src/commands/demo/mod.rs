@@ -166,6 +166,7 @@ impl Demo {
         for (name, partitions) in [
             (config.predictions.topic.as_str(), INPUT_PARTITIONS),
             (labels, INPUT_PARTITIONS),
+            (&topics.outcomes.name, topics.outcomes.partitions as i32),
             (&topics.alerts.name, 1),
             (&topics.dead_letters.name, 1),
             (&partials.0, partials.1),
@@ -224,17 +225,17 @@ impl Demo {
             speed,
         };
         let (sent, stop) = (Arc::clone(&self.sent), Arc::clone(&self.stop));
-        let taken = self.taken();
+        let taken = self.taken(Stream::Prediction);
         let send = move || traffic::send(&producer, &options, &sent, taken, &stop);
         Ok(thread::Builder::new()
             .name("traffic".to_owned())
             .spawn(send)?)
     }
 
-    /// How many predictions the pipeline has counted or refused.
-    fn taken(&self) -> impl Fn() -> u64 + Send + use<> {
-        let counted = self.telemetry.events(Stream::Prediction, MODEL);
-        let rejects = self.telemetry.rejects(Stream::Prediction);
+    /// How many events of a stream the pipeline has counted or refused.
+    fn taken(&self, stream: Stream) -> impl Fn() -> u64 + Send + use<> {
+        let counted = self.telemetry.events(stream, MODEL);
+        let rejects = self.telemetry.rejects(stream);
         move || {
             let refused = driftline_event::DropReason::ALL
                 .iter()
@@ -277,9 +278,12 @@ impl Demo {
 
     /// Waits until everything that was sent has been counted and every window has closed.
     fn drain(&mut self) -> Result<(), Failure> {
-        let taken = self.taken();
+        let taken = self.taken(Stream::Prediction);
         let sent = self.sent.predictions.load(Ordering::Relaxed);
         self.wait("counting the predictions", |_| taken() >= sent)?;
+        let taken = self.taken(Stream::Label);
+        let sent = self.sent.labels.load(Ordering::Relaxed);
+        self.wait("taking in the labels", |_| taken() >= sent)?;
         self.pipeline.finish();
         self.wait("closing the windows", |demo| {
             demo.pipeline.has_finished(&demo.partials.0)
