@@ -62,6 +62,9 @@ impl Options for DdmOptions {
     }
 }
 
+/// Far more than the rounding of rates within 0 to 1, and far less than their standard deviation.
+const MARGIN: f64 = 1e-10;
+
 /// DDM: the error rate p with s = √(p(1 − p)/n) leaves its own minimum.
 ///
 /// **Formula.** The least p + s since the start is kept as p_min + s_min; a drift is
@@ -119,6 +122,26 @@ impl Ddm {
     pub fn error_rate(&self) -> f64 {
         self.errors.mean
     }
+
+    /// Whether p + s is above its minimum and below the warning by more than rounding could change, which it is nearly always;
+    /// found without a root and with one division less. `share` is 1/n.
+    fn is_clearly_stable(&self, share: f64) -> bool {
+        let p = self.errors.mean;
+        let variance = p * (1.0 - p) * share;
+        let above_least = self.p_min + self.s_min - p + MARGIN;
+        let below_warning = self.p_min + self.lower_threshold() * self.s_min - p - MARGIN;
+        self.tested
+            && (0.0..=1.0).contains(&p)
+            && (above_least < 0.0 || variance > above_least * above_least * (1.0 + MARGIN))
+            && below_warning > 0.0
+            && variance < below_warning * below_warning * (1.0 - MARGIN)
+    }
+
+    /// Whichever signal comes first.
+    fn lower_threshold(&self) -> f64 {
+        let options = &self.options;
+        options.warning_threshold.min(options.drift_threshold)
+    }
 }
 
 impl SequentialDetector for Ddm {
@@ -127,8 +150,8 @@ impl SequentialDetector for Ddm {
             self.skipped = self.skipped.saturating_add(1);
             return Signal::Stable;
         }
-        self.errors.add(value);
-        if self.errors.n <= self.options.warm_start {
+        let share = self.errors.add(value);
+        if self.errors.n <= self.options.warm_start || self.is_clearly_stable(share) {
             return Signal::Stable;
         }
         let p = self.errors.mean;
@@ -151,5 +174,66 @@ impl SequentialDetector for Ddm {
 
     fn skipped(&self) -> u64 {
         self.skipped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The definition, word for word.
+    fn plainly(options: &DdmOptions, values: &[f64]) -> Vec<Signal> {
+        let (mut errors, mut least) = (Mean::default(), None);
+        let mut signals = Vec::new();
+        for value in values {
+            errors.add(*value);
+            let (p, n) = (errors.mean, errors.count());
+            let s = (p * (1.0 - p) / n).max(0.0).sqrt();
+            let mut signal = Signal::Stable;
+            if errors.n > options.warm_start {
+                let (mut p_min, mut s_min) = least.unwrap_or((p, s));
+                if p + s <= p_min + s_min {
+                    (p_min, s_min) = (p, s);
+                }
+                least = Some((p_min, s_min));
+                let beyond = |threshold: f64| p + s > p_min + threshold * s_min;
+                signal = Signal::of(
+                    beyond(options.drift_threshold),
+                    beyond(options.warning_threshold),
+                );
+            }
+            if signal == Signal::Drift {
+                (errors, least) = (Mean::default(), None);
+            }
+            signals.push(signal);
+        }
+        signals
+    }
+
+    proptest! {
+        #[test]
+        fn the_shortcut_changes_no_signal(
+            rates in prop::collection::vec((0.0..1.0_f64, 1..400_usize), 1..8),
+            warning_threshold in 0.0..3.0,
+            drift_threshold in 0.0..4.0,
+            losses in any::<bool>(),
+            seed in any::<u32>(),
+        ) {
+            let options = DdmOptions { warm_start: 5, warning_threshold, drift_threshold };
+            let mut state = u64::from(seed);
+            let mut values = Vec::new();
+            for (rate, length) in rates {
+                for _ in 0..length {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    let uniform = (state >> 40) as f64 / (1 << 24) as f64;
+                    values.push(if losses { uniform * rate } else { f64::from(u8::from(uniform < rate)) });
+                }
+            }
+            let mut ddm = Ddm::new(options.clone()).unwrap();
+            let signals: Vec<_> = values.iter().map(|value| ddm.update(*value)).collect();
+            prop_assert_eq!(signals, plainly(&options, &values));
+        }
     }
 }

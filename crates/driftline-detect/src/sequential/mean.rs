@@ -10,10 +10,13 @@ pub(crate) struct Mean {
 }
 
 impl Mean {
-    pub(crate) fn add(&mut self, value: f64) {
+    /// Takes a value; one by the number of values so far.
+    pub(crate) fn add(&mut self, value: f64) -> f64 {
         // Saturating, because a snapshot may say anything.
         self.n = self.n.saturating_add(1);
-        self.mean += (1.0 / self.n as f64) * (value - self.mean);
+        let share = 1.0 / self.n as f64;
+        self.mean += share * (value - self.mean);
+        share
     }
 
     /// The count as a number to calculate with.
