@@ -6,11 +6,15 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 
+use crate::cache;
 use crate::check::cargo;
 use crate::quiet_month::{self, QuietMonth};
 use crate::run::shown;
 use crate::servers::Cluster;
 use crate::streams::exported;
+
+/// Where the table of `bench detectors` goes, unless options make it another than the page says.
+const PERFORMANCE: &str = "docs/performance.md";
 
 /// Where the tables of `bench streams` go, unless options make them others than the page says.
 const DETECTION: &str = "docs/detection.md";
@@ -25,6 +29,12 @@ pub(crate) enum Bench {
     },
     /// The observe stage beside a bare consumer of the same topic; starts Kafka if none is up
     EndToEnd {
+        /// Options of the benchmark; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
+    /// Nanoseconds of an update of each sequential detector beside river's, written to docs/performance.md
+    Detectors {
         /// Options of the benchmark; `--help` lists them
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         options: Vec<String>,
@@ -54,17 +64,21 @@ pub(crate) fn run(root: &Path, bench: &Bench) -> Result<()> {
             execute(command)
         }
         Bench::EndToEnd { options } => end_to_end(root, options),
+        Bench::Detectors { options } => {
+            let requirements = root.join("bench/python/requirements.txt");
+            let mut command = detection(root, "sequential");
+            command.arg("--python");
+            command.arg(cache::python_environment("streams", &requirements)?);
+            if options.is_empty() {
+                command.arg("--write").arg(root.join(PERFORMANCE));
+            }
+            command.args(options);
+            execute(command)
+        }
         Bench::QuietMonth(arguments) => quiet_month::run(root, arguments),
         Bench::Estimate { options } => estimate(root, options),
         Bench::Streams { options } => {
-            let mut command = cargo(root, &["run", "--release", "--locked"]);
-            command.args([
-                "--package",
-                "driftline-bench-detect",
-                "--bin",
-                "streams",
-                "--",
-            ]);
+            let mut command = detection(root, "streams");
             command.arg("--data").arg(exported(root)?);
             if options.is_empty() {
                 command.arg("--write").arg(root.join(DETECTION));
@@ -106,6 +120,13 @@ fn end_to_end(root: &Path, options: &[String]) -> Result<()> {
     let cluster = Cluster::up()?;
     command.env("DRIFTLINE_KAFKA", &cluster.handle.bootstrap);
     execute(command)
+}
+
+/// A benchmark of what is decided, up to its own options.
+fn detection(root: &Path, binary: &str) -> Command {
+    let mut command = cargo(root, &["run", "--release", "--locked"]);
+    command.args(["--package", "driftline-bench-detect", "--bin", binary, "--"]);
+    command
 }
 
 fn benchmark(root: &Path, what: &str, binary: &str) -> Command {

@@ -1,5 +1,37 @@
 //! What the detection benchmarks share.
 
+use std::fs;
+use std::thread;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// CPU time of the calling thread so far, in nanoseconds: other processes cannot slow it down.
+pub fn cpu_nanos() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+}
+
+/// The date in UTC, as 2026-11-23.
+pub fn today() -> String {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let now = driftline_event::Timestamp::from_seconds(since.as_secs() as i64).to_string();
+    now.split('T').next().unwrap_or_default().to_owned()
+}
+
+/// The processor, as Linux names it, and how many of its threads there are.
+pub fn machine() -> String {
+    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = cpus
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    format!(
+        "{threads} × {}, {}",
+        name.unwrap_or("unknown"),
+        std::env::consts::OS
+    )
+}
+
 /// xoshiro256++ (Blackman and Vigna 2019), seeded by splitmix64: the same numbers on every machine.
 #[derive(Clone, Debug)]
 pub struct Xoshiro([u64; 4]);

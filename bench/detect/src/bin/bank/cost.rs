@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use driftline_bench_detect::cpu_nanos;
 use driftline_detect::bank::{Bank, BankOptions, BankState, Indicators, Tally};
 
 use crate::random::Random;
@@ -86,12 +87,4 @@ fn nanos_per(steps: usize, work: impl FnOnce()) -> f64 {
     let start = cpu_nanos();
     work();
     (cpu_nanos() - start) / steps as f64
-}
-
-/// Time that this process, which has one thread, has been on a processor: other processes cannot slow it down. NaN where
-/// Linux does not tell.
-pub(crate) fn cpu_nanos() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    let nanos = text.split_whitespace().next().and_then(|n| n.parse().ok());
-    nanos.unwrap_or(f64::NAN)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use driftline_bench_detect::cpu_nanos;
 use driftline_engine::{
     DecisionSpec, Evaluator, EvaluatorOptions, ModelSet, ModelSpec, Observer, ObserverOptions,
     Output, WindowSpec,
@@ -11,7 +12,6 @@ use driftline_engine::{
 use driftline_event::{ColumnRole, LayoutId, Row, SourcePartition, Timestamp, Value};
 use driftline_sketch::{ProfileOptions, ReferenceBuilder};
 
-use crate::cost::cpu_nanos;
 use crate::random::Random;
 
 const START: i64 = 1_704_067_200;

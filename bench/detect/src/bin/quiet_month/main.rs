@@ -29,6 +29,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
+use driftline_bench_detect::{machine, today};
 use driftline_event::Season;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -316,26 +317,6 @@ fn cached<T: Serialize + DeserializeOwned>(path: &Path, make: impl FnOnce() -> T
 
 fn default_record() -> PathBuf {
     Path::new("bench/runs/quiet_month").join(format!("{}.json", today()))
-}
-
-fn today() -> String {
-    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-    let now = driftline_event::Timestamp::from_seconds(since.as_secs() as i64).to_string();
-    now.split('T').next().unwrap_or_default().to_owned()
-}
-
-/// The processor, as Linux names it, and how many of its threads there are.
-fn machine() -> String {
-    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = cpus
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    format!(
-        "{threads} × {}, {}",
-        name.unwrap_or("unknown"),
-        std::env::consts::OS
-    )
 }
 
 #[cfg(test)]
