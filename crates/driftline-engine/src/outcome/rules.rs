@@ -3,9 +3,12 @@
 use std::collections::VecDeque;
 
 use driftline_detect::sequential::{Detector, SequentialDetector, Signal};
-use driftline_detect::{AlertMachine, Persistence, Phase, Reading, Transition};
+use driftline_detect::{
+    AlertMachine, BaselineMachine, BaselineRule, Observation, Persistence, Phase, Reading,
+    Transition,
+};
 use driftline_event::{
-    AlertEvent, AlertKind, Better, Evidence, MetricValue, Statistic, Timestamp, WindowSpan,
+    AlertEvent, AlertKind, Better, Evidence, Metric, MetricValue, Statistic, Timestamp, WindowSpan,
 };
 
 use super::alert::LabelAlert;
@@ -18,7 +21,7 @@ use super::streams::StreamKind;
 const BUCKET: &str = "bucket";
 /// The alert of a detector is resolved after so many judged buckets in a row without a drift or a warning.
 const DETECTOR_CLEAR_CLOSES: u32 = 24;
-/// A firing rule on performance is resolved once the mean is worse than the baseline by less than this part of `drop`.
+/// A firing rule on performance is resolved once the mean is worse than the baseline by at most this part of `drop`.
 const CLEAR_RATIO: f64 = 0.8;
 
 /// A window that has become mature.
@@ -33,22 +36,30 @@ pub(crate) struct MatureWindow {
 }
 
 impl MatureWindow {
-    fn value(&self, rule: &PerformanceRule) -> Option<f64> {
-        let of_all = |v: &&MetricValue| v.metric == rule.metric && v.class.is_none();
-        let found = self.realised.iter().find(of_all)?;
-        let counts = self.is_covered && self.labelled >= rule.min_labels;
-        counts.then_some(found.value)
+    /// The window's value for a rule; none if too few labels have come.
+    fn observe(&self, rule: &PerformanceRule) -> Observation {
+        let found = of_all(&self.realised, rule.metric);
+        Observation {
+            at: self.span.end,
+            value: found.filter(|_| self.is_covered),
+            n: self.labelled,
+        }
     }
+}
+
+/// A metric over all classes.
+fn of_all(values: &[MetricValue], metric: Metric) -> Option<f64> {
+    let is_this = |v: &&MetricValue| v.metric == metric && v.class.is_none();
+    values.iter().find(is_this).map(|v| v.value)
 }
 
 /// What a rule on performance has seen.
 #[derive(Clone, Debug)]
 struct RuleState {
-    /// The values of the last windows, the newest last.
-    recent: VecDeque<f64>,
-    /// The first values, or the last ones of the version that it is compared with.
-    baseline: VecDeque<f64>,
-    machine: AlertMachine,
+    rule: BaselineRule,
+    /// The last values of the version that it is compared with, the newest last.
+    peer: VecDeque<f64>,
+    machine: BaselineMachine,
 }
 
 #[derive(Clone, Debug)]
@@ -72,14 +83,7 @@ impl Rules {
         let detectors = model.labels.detectors.iter().enumerate();
         let detectors = detectors.filter(|(_, rule)| rule.segments || !is_segment);
         Self {
-            performance: vec![
-                RuleState {
-                    recent: VecDeque::new(),
-                    baseline: VecDeque::new(),
-                    machine: AlertMachine::default(),
-                };
-                model.labels.rules.len()
-            ],
+            performance: model.labels.rules.iter().map(RuleState::new).collect(),
             detectors: detectors
                 .filter_map(|(i, rule)| {
                     Some(DetectorState {
@@ -96,19 +100,19 @@ impl Rules {
 
     /// Whether any alert is on, and whether any rule is close to one.
     pub(crate) fn says(&self) -> (bool, bool) {
-        let rules = self.performance.iter().map(|r| &r.machine);
-        let machines = rules.chain(self.detectors.iter().map(|d| &d.machine));
-        let fires = machines.clone().any(|m| m.phase() == Phase::Firing);
-        let pends = machines.clone().any(|m| m.phase() == Phase::Pending);
+        let rules = self.performance.iter().map(|r| r.machine.phase());
+        let mut phases = rules.chain(self.detectors.iter().map(|d| d.machine.phase()));
+        let fires = phases.clone().any(|phase| phase == Phase::Firing);
+        let pends = phases.any(|phase| phase == Phase::Pending);
         let warns = |d: &DetectorState| d.signal == Signal::Warning;
         (fires, pends || self.detectors.iter().any(warns))
     }
 
     /// Whether no alert is on. What the rules have learned would be lost with them.
     pub(crate) fn is_idle(&self, at: Timestamp) -> bool {
-        let mut rules = self.performance.iter().map(|r| &r.machine);
+        let mut rules = self.performance.iter().map(|r| r.machine.phase());
         let mut detectors = self.detectors.iter().map(|d| &d.machine);
-        rules.all(|m| m.is_idle(at)) && detectors.all(|m| m.is_idle(at))
+        rules.all(|phase| phase == Phase::Inactive) && detectors.all(|m| m.is_idle(at))
     }
 
     /// Steps the detectors with a bucket whose labels are mature.
@@ -191,9 +195,7 @@ impl Rules {
                     of == version && window.span.name == rule.window
                 };
                 for (_, window) in peers.iter().filter(same) {
-                    if let Some(value) = window.value(rule) {
-                        push(&mut state.baseline, value, rule.windows);
-                    }
+                    state.see_peer(window.observe(rule));
                 }
             }
             for window in own.iter().filter(|own| own.span.name == rule.window) {
@@ -213,18 +215,39 @@ pub(crate) fn bucket_span(model: &LabelModel, matured: &Matured) -> WindowSpan {
     }
 }
 
-fn push(values: &mut VecDeque<f64>, value: f64, most: u32) {
-    while values.len() >= most.max(1) as usize {
-        values.pop_front();
-    }
-    values.push_back(value);
-}
-
-fn mean(values: &VecDeque<f64>) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
-}
-
 impl RuleState {
+    fn new(rule: &PerformanceRule) -> Self {
+        let first = match rule.baseline {
+            PerformanceBaseline::FirstWindows(first) => first,
+            _ => 1,
+        };
+        Self {
+            rule: BaselineRule {
+                better: rule.metric.better(),
+                windows: rule.windows,
+                drop: rule.drop,
+                events_min: rule.min_labels,
+                baseline_windows: first,
+                clear_ratio: CLEAR_RATIO,
+                ..BaselineRule::default()
+            },
+            peer: VecDeque::new(),
+            machine: BaselineMachine::default(),
+        }
+    }
+
+    /// Takes in a window of the version that the rule compares with.
+    fn see_peer(&mut self, observation: Observation) {
+        let enough = observation.n >= self.rule.events_min;
+        let Some(value) = observation.value.filter(|_| enough) else {
+            return;
+        };
+        while self.peer.len() >= self.rule.windows.max(1) as usize {
+            self.peer.pop_front();
+        }
+        self.peer.push_back(value);
+    }
+
     fn step(
         &mut self,
         model: &LabelModel,
@@ -232,48 +255,31 @@ impl RuleState {
         segment: Option<&str>,
         (window, at): (&MatureWindow, i64),
     ) -> Option<AlertEvent> {
-        let value = window.value(rule)?;
-        if let PerformanceBaseline::FirstWindows(first) = rule.baseline
-            && self.baseline.len() < first as usize
-        {
-            self.baseline.push_back(value);
-            return None;
-        }
-        push(&mut self.recent, value, rule.windows);
         let (baseline, reference) = self.baseline(model, rule, segment.is_some())?;
-        if self.recent.len() < rule.windows as usize {
-            return None;
-        }
-        let now = mean(&self.recent);
-        // What is good when small must not grow, and of a negative baseline the part counts in size.
-        let margin = baseline.abs() * rule.drop;
-        let (limit, worse) = match rule.metric.better() {
-            Better::Lower => (baseline + margin, now - baseline),
-            _ => (baseline - margin, baseline - now),
+        let observation = window.observe(rule);
+        let transition = self.machine.step(&self.rule, baseline, observation)?;
+        let standing = self.machine.standing(&self.rule, baseline)?;
+        let is_lower = rule.metric.better() == Better::Lower;
+        let limit = match is_lower {
+            true => standing.baseline + standing.margin,
+            false => standing.baseline - standing.margin,
         };
-        let reading = if worse > margin {
-            Reading::Holds
-        } else if worse <= margin * CLEAR_RATIO {
-            Reading::Clear
-        } else {
-            Reading::Between
-        };
-        let end = Timestamp::from_micros(at);
-        let step = self.machine.advance(&Persistence::default(), end, reading);
-        let transition = step?;
-        let side = match (rule.metric.better(), transition) {
-            (Better::Lower, Transition::Fired { .. }) => "above",
-            (Better::Lower, _) => "back below",
-            (_, Transition::Fired { .. }) => "below",
+        let side = match (is_lower, transition) {
+            (true, Transition::Fired { .. }) => "above",
+            (true, _) => "back below",
+            (false, Transition::Fired { .. }) => "below",
             _ => "back above",
         };
         let sentence = format!(
-            "{} of the last {} {} windows is {now:.4}, {side} {limit:.4}: the baseline of {baseline:.4} and {} % for \
-             {reference}",
+            "mean {} of the last {} windows of {} up to {} is {:.4}, {side} {limit:.4}, which is {} % off the baseline of \
+             {:.4}",
             rule.metric,
             rule.windows,
             rule.window,
+            window.span.end,
+            standing.mean,
             100.0 * rule.drop,
+            standing.baseline,
         );
         let alert = LabelAlert {
             model,
@@ -284,7 +290,7 @@ impl RuleState {
             severity: rule.severity,
             statistic: Evidence {
                 name: Statistic::Performance,
-                value: now,
+                value: standing.mean,
                 threshold: limit,
                 p_value: None,
                 n: window.labelled,
@@ -298,29 +304,27 @@ impl RuleState {
         Some(alert.event(transition, None))
     }
 
-    /// What the rule compares with, and what that is called.
+    /// What the rule compares with, none for its own first windows, and what that is called; nothing while there is
+    /// nothing to compare with.
     fn baseline(
         &self,
         model: &LabelModel,
         rule: &PerformanceRule,
         is_segment: bool,
-    ) -> Option<(f64, String)> {
+    ) -> Option<(Option<f64>, String)> {
         let id = model.spec.profile.id();
         match &rule.baseline {
             // A segment is not compared with what the reference says of all events.
             PerformanceBaseline::Reference if is_segment => None,
             PerformanceBaseline::Reference => {
-                let of_all = |v: &&MetricValue| v.metric == rule.metric && v.class.is_none();
-                let own = model.baseline.iter().find(of_all)?;
-                Some((own.value, id.to_owned()))
+                let own = of_all(&model.baseline, rule.metric)?;
+                Some((Some(own), id.to_owned()))
             }
-            PerformanceBaseline::FirstWindows(n) => {
-                let is_full = self.baseline.len() >= *n as usize;
-                is_full.then(|| (mean(&self.baseline), format!("{id}@first:{n}")))
-            }
+            PerformanceBaseline::FirstWindows(n) => Some((None, format!("{id}@first:{n}"))),
             PerformanceBaseline::Version(version) => {
-                let is_full = self.baseline.len() >= rule.windows as usize;
-                is_full.then(|| (mean(&self.baseline), format!("{id}@version:{version}")))
+                let is_full = self.peer.len() >= rule.windows as usize;
+                let mean = self.peer.iter().sum::<f64>() / self.peer.len().max(1) as f64;
+                is_full.then(|| (Some(mean), format!("{id}@version:{version}")))
             }
         }
     }

@@ -322,7 +322,17 @@ fn bins_of(profile: &OutcomeProfile, kind: StreamKind) -> &Bins {
 fn edge(bins: &Bins, bin: usize) -> String {
     let edge = bins.upper_bounds().get(bin).copied();
     edge.filter(|e| e.is_finite())
-        .map_or_else(|| "the largest".to_owned(), |edge| format!("{edge:.6}"))
+        .map_or_else(|| "the largest".to_owned(), shown)
+}
+
+/// Up to four decimals; a number that has none of them in the form for small ones.
+fn shown(number: f64) -> String {
+    let text = format!("{number:.4}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    match text {
+        "0" | "-0" if number != 0.0 => format!("{number:.3e}"),
+        _ => text.to_owned(),
+    }
 }
 
 fn tally<const N: usize>(pairs: [(u64, u64); N]) -> Tally {
@@ -424,3 +434,6 @@ fn binned(profile: &OutcomeProfile, summary: &OutcomeSummary, kind: StreamKind) 
     })
     .collect()
 }
+
+#[cfg(test)]
+mod tests;
