@@ -1,8 +1,6 @@
 //! The indicator bank on a plain stream of numbers.
 
-use driftline_detect::bank::{
-    Bank, BankOptions, BankState, Indicators, Tally, decide,
-};
+use driftline_detect::bank::{Bank, BankOptions, BankState, Indicators, Tally, decide};
 use driftline_detect::sequential::{
     Compat, Options, Parameter, ParameterError, SequentialDetector, Signal, VALUE_MAX,
 };
@@ -141,8 +139,9 @@ impl BankDetector {
 
 impl SequentialDetector for BankDetector {
     fn update(&mut self, value: f64) -> Signal {
-        // NaN is not below it either.
-        if !(value.abs() <= VALUE_MAX) {
+        // NaN is not within the range either.
+        let usable = value.abs() <= VALUE_MAX;
+        if !usable {
             self.skipped += 1;
             return Signal::Stable;
         }
@@ -204,7 +203,10 @@ impl Watch {
         };
         let bank = Bank::new(&indicators, &tally, &bank);
         Self {
-            pane: profile.as_ref().map(NumericProfile::empty_summary).unwrap_or_default(),
+            pane: profile
+                .as_ref()
+                .map(NumericProfile::empty_summary)
+                .unwrap_or_default(),
             state: BankState::new(&bank),
             profile,
             indicators,
@@ -230,7 +232,10 @@ impl Watch {
             self.state.step(&self.bank, &self.tally);
             let evidence = [self.state.evidence()];
             let alarm = |threshold: f64| !decide(&evidence, threshold).is_empty();
-            self.signal = match (alarm(self.threshold), alarm(self.threshold / WARNING_BUDGETS)) {
+            self.signal = match (
+                alarm(self.threshold),
+                alarm(self.threshold / WARNING_BUDGETS),
+            ) {
                 (true, _) => Signal::Drift,
                 (false, true) => Signal::Warning,
                 (false, false) => Signal::Stable,

@@ -64,25 +64,26 @@ pub(super) fn wants(name: &str) -> Wants {
 /// # Errors
 /// When there is no such detector.
 pub(super) fn list(only: Option<&str>, compat: Compat) -> Result<String, Failure> {
-    let known = DetectorName::ALL.into_iter();
-    let text = match only {
-        Some(bank::NAME) => entry(bank::NAME, &[Compat::Paper], compat, BankDetectorOptions::help),
-        Some(name) => {
-            let name = name.parse().map_err(|e: ParameterError| refused(&e))?;
-            sequential(name, compat)
-        }
-        None => {
-            let bank = entry(bank::NAME, &[Compat::Paper], compat, BankDetectorOptions::help);
-            let all: Vec<String> = known.map(|name| sequential(name, compat)).chain([bank]).collect();
-            all.join("\n")
-        }
+    let bank = || {
+        let help = BankDetectorOptions::help;
+        entry(bank::NAME, &[Compat::Paper], compat, help)
     };
-    Ok(text)
+    let known = |name| sequential(name, compat);
+    Ok(match only {
+        Some(bank::NAME) => bank(),
+        Some(name) => known(name.parse().map_err(|e: ParameterError| refused(&e))?),
+        None => {
+            let all = DetectorName::ALL.into_iter().map(known);
+            all.chain([bank()]).collect::<Vec<String>>().join("\n")
+        }
+    })
 }
 
 fn sequential(name: DetectorName, compat: Compat) -> String {
     let compats: Vec<Compat> = name.compats().collect();
-    entry(name.name(), &compats, compat, |compat| name.parameters(compat))
+    entry(name.name(), &compats, compat, |compat| {
+        name.parameters(compat)
+    })
 }
 
 /// One detector; where it does not have the form that was asked for, in its first.
@@ -93,7 +94,11 @@ fn entry(
     parameters: impl Fn(Compat) -> Vec<ParameterHelp>,
 ) -> String {
     let names: Vec<&str> = compats.iter().map(|compat| compat.name()).collect();
-    let mut text = format!("{name}: reads {}; compat {}\n", wants(name), names.join(", "));
+    let mut text = format!(
+        "{name}: reads {}; compat {}\n",
+        wants(name),
+        names.join(", ")
+    );
     let has = compats.contains(&asked);
     let Some(shown) = (if has { Some(&asked) } else { compats.first() }) else {
         return text;

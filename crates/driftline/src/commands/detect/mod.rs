@@ -77,7 +77,9 @@ pub fn run(args: &DetectArgs) -> Result<Exit, Failure> {
     }
     let findings = Findings::new(chosen, watched);
     match args.format {
-        OutputFormat::Table => terminal::print(&findings.table(&input.display().to_string(), args.limit))?,
+        OutputFormat::Table => {
+            terminal::print(&findings.table(&input.display().to_string(), args.limit))?
+        }
         OutputFormat::Json => terminal::print_json(&findings)?,
     }
     let drifted = args.fail_on == Some(FailOn::Drift) && findings.has_drifted();
@@ -94,8 +96,10 @@ fn compat(args: &DetectArgs) -> Result<Compat, Failure> {
 fn params(given: &[String]) -> Result<Vec<(String, String)>, Failure> {
     let split = |param: &String| match param.split_once('=') {
         Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
-        None => Err(Failure::usage(format_args!("--param {param}: there is no `=`"))
-            .hint("as in --param delta=0.05")),
+        None => Err(
+            Failure::usage(format_args!("--param {param}: there is no `=`"))
+                .hint("as in --param delta=0.05"),
+        ),
     };
     given.iter().map(split).collect()
 }

@@ -87,7 +87,9 @@ impl Lines {
             }
             if read as u64 == LINE_BYTES_MAX {
                 let message = format_args!("the line is longer than {LINE_BYTES_MAX} bytes");
-                return Err(self.error(message).with_hint("there is to be one number a line"));
+                return Err(self
+                    .error(message)
+                    .with_hint("there is to be one number a line"));
             }
             let text = self.buffer.trim_ascii();
             if text.is_empty() {
@@ -96,7 +98,9 @@ impl Lines {
             }
             if let Some(line) = self.blank {
                 let error = FileError::new(&self.file, "the line is blank").at_line(line);
-                return Err(error.with_hint("a missing value would shift all after it; leave the line out"));
+                return Err(
+                    error.with_hint("a missing value would shift all after it; leave the line out")
+                );
             }
             let Ok(text) = std::str::from_utf8(text) else {
                 return Err(self.error(format_args!("the text is not UTF-8")));
@@ -107,7 +111,9 @@ impl Lines {
                 Err(message) => {
                     let error = self.error(format_args!("{message}"));
                     Err(if self.line == 1 {
-                        error.with_hint("if the file has a header row, name the column with --column")
+                        error.with_hint(
+                            "if the file has a header row, name the column with --column",
+                        )
                     } else {
                         error
                     })
@@ -207,7 +213,10 @@ fn usable(value: f64, shown: impl ToString) -> Result<f64, String> {
 
 /// A text from the data as a message may show it.
 fn shortened(text: &str) -> String {
-    let mut shown: String = crate::terminal::clean(text).chars().take(SHOWN_MAX).collect();
+    let mut shown: String = crate::terminal::clean(text)
+        .chars()
+        .take(SHOWN_MAX)
+        .collect();
     if text.chars().nth(SHOWN_MAX).is_some() {
         shown.push('…');
     }

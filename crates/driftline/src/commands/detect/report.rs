@@ -36,7 +36,9 @@ impl Findings {
         Self {
             detector: chosen.name,
             compat: chosen.compat.name(),
-            params: params.map(|(name, text)| (name.to_owned(), value(text))).collect(),
+            params: params
+                .map(|(name, text)| (name.to_owned(), value(text)))
+                .collect(),
             n: watched.n(),
             drift_count: watched.drifts.count,
             warning_count: watched.warnings.count,
@@ -56,7 +58,11 @@ impl Findings {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        let params: Vec<String> = self.params.iter().map(|(name, value)| format!("{name}={}", shown(value))).collect();
+        let params: Vec<String> = self
+            .params
+            .iter()
+            .map(|(name, value)| format!("{name}={}", shown(value)))
+            .collect();
         let mut text = format!(
             "{} ({}) {}\n{}: {}, mean {}\n",
             self.detector,
@@ -66,7 +72,18 @@ impl Findings {
             counted(self.n, "value"),
             self.watched.mean().map_or("–".to_owned(), short),
         );
-        let mut rows = vec![["drift", "at value", "values since", "mean before", "mean to it", "mean after"].map(str::to_owned).to_vec()];
+        let mut rows = vec![
+            [
+                "drift",
+                "at value",
+                "values since",
+                "mean before",
+                "mean to it",
+                "mean after",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+        ];
         let most = if limit == 0 { usize::MAX } else { limit };
         for (i, drift) in self.watched.details.iter().take(most).enumerate() {
             rows.push(vec![
@@ -83,7 +100,11 @@ impl Findings {
             let _ = write!(text, "\n{}", terminal::table(&rows, &[0, 1, 2, 3, 4, 5]));
             let left = self.drift_count - (rows.len() - 1) as u64;
             if left > 0 {
-                let _ = writeln!(text, "… and {} more; --limit 0 shows all", count(left as usize));
+                let _ = writeln!(
+                    text,
+                    "… and {} more; --limit 0 shows all",
+                    count(left as usize)
+                );
             }
             let _ = writeln!(
                 text,

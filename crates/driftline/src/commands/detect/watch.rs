@@ -160,9 +160,18 @@ mod tests {
             };
             watched.take(value, signal);
         }
-        let drift = Drift { at: 3, since: 4, before: 0.5, last: 6.0, after: Some(6.0) };
+        let drift = Drift {
+            at: 3,
+            since: 4,
+            before: 0.5,
+            last: 6.0,
+            after: Some(6.0),
+        };
         assert_eq!(watched.details, [drift]);
-        assert_eq!((&watched.drifts.at, &watched.warnings.at), (&vec![3], &vec![2]));
+        assert_eq!(
+            (&watched.drifts.at, &watched.warnings.at),
+            (&vec![3], &vec![2])
+        );
         assert_eq!((watched.n(), watched.mean()), (7, Some(125.0 / 7.0)));
     }
 
@@ -172,8 +181,20 @@ mod tests {
         watched.take(1.0, Signal::Stable);
         watched.take(3.0, Signal::Drift);
         watched.take(9.0, Signal::Drift);
-        let first = Drift { at: 1, since: 2, before: 2.0, last: 2.0, after: Some(9.0) };
-        let second = Drift { at: 2, since: 1, before: 9.0, last: 9.0, after: None };
+        let first = Drift {
+            at: 1,
+            since: 2,
+            before: 2.0,
+            last: 2.0,
+            after: Some(9.0),
+        };
+        let second = Drift {
+            at: 2,
+            since: 1,
+            before: 9.0,
+            last: 9.0,
+            after: None,
+        };
         assert_eq!(watched.details, [first, second]);
     }
 }
