@@ -143,7 +143,7 @@ impl DetectorRule {
 pub struct LabelSpec {
     /// The width of a bucket of predictions and of a tick of arrivals: a whole number of panes.
     pub step: Duration,
-    /// How far the labels may be behind the predictions before the join goes on without them.
+    /// How far labels that still come may be behind the predictions before the join goes on without them.
     pub wait: Duration,
     /// How long after its prediction a label still counts: a whole number of steps.
     pub ttl: Duration,
@@ -172,13 +172,13 @@ pub struct LabelSpec {
 }
 
 impl Default for LabelSpec {
-    /// Hours, labels awaited for a day and good for 30, judged after a day and after a week, reported by day; a quarter of
+    /// Hours, labels good and awaited for 30 days, judged after a day and after a week, reported by day; a quarter of
     /// the budget, no rules.
     fn default() -> Self {
         let days = |n: u64| Duration::from_secs(86_400 * n);
         Self {
             step: Duration::from_secs(3_600),
-            wait: days(1),
+            wait: days(30),
             ttl: days(30),
             mature_after: vec![days(1), days(7)],
             coverage_min: None,
@@ -204,6 +204,8 @@ impl LabelSpec {
     pub const COVERAGE_MIN: f64 = 0.5;
     /// The |h| (Cohen) up to which a change of what labels show is no drift: that of a column without a calibration.
     pub const TOLERANCE: f64 = DecisionSpec::TOLERANCE;
+    /// The same with a calibration, beside the band that this finds.
+    pub const TOLERANCE_CALIBRATED: f64 = DecisionSpec::TOLERANCE_CALIBRATED;
 
     /// Everything that is wrong with it as part of `spec`, but for what depends on other versions.
     pub(crate) fn problems(&self, spec: &ModelSpec) -> Vec<SpecReason> {

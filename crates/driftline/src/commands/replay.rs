@@ -227,6 +227,9 @@ impl Replay {
                 Step::Row => {
                     if let Some(labels) = &mut self.labels {
                         labels.up_to(row.time())?;
+                        if labels.is_due(row.time()) {
+                            self.flush(sink)?;
+                        }
                     }
                     self.row(&row);
                 }

@@ -20,7 +20,8 @@ use super::units::DurationText;
 pub(super) struct RawModelLabelsKeys {
     /// The smallest step in which performance is kept: predictions of one step mature together. Whole panes.
     pub(super) step: Option<DurationText>,
-    /// How far labels may be behind predictions before nobody waits for them.
+    /// How far the labels that are still being read may be behind the predictions before nobody waits for them; as long
+    /// as `ttl` when absent. Once all labels of the topic have been read nobody waits.
     pub(super) wait: Option<DurationText>,
     /// How long a prediction waits for its label. Later labels do not count.
     pub(super) ttl: Option<DurationText>,

@@ -1,6 +1,7 @@
 //! The labels of a replay: read beside the predictions, joined with them.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use driftline_engine::{
     Evaluator, Joiner, JoinerOptions, LabelForwarder, LabelForwarderOptions, ModelSet, Output,
@@ -36,6 +37,10 @@ pub(super) struct Labels {
     offset: i64,
     joiner: Joiner,
     outcomes_offset: i64,
+    /// How much event time is joined at once: a replay that reads months of predictions before their labels would let
+    /// them expire.
+    every: Duration,
+    flushed_at: Timestamp,
     pub(super) counts: Counts,
 }
 
@@ -48,6 +53,8 @@ impl Labels {
         let mut forwarder = LabelForwarder::new(models, options.forwarder);
         let source = forwarder.assign(partition("labels"), 0, None);
         let joiner = Joiner::new(models, options.joiner, None).map_err(Failure::internal)?;
+        let steps = models.specs().iter().filter_map(|s| s.labels.as_ref());
+        let steps = steps.map(|labels| labels.step);
         let mut labels = Self {
             files: options.files.into(),
             next: None,
@@ -56,11 +63,22 @@ impl Labels {
             offset: 0,
             joiner,
             outcomes_offset: 0,
+            every: steps.min().unwrap_or_default(),
+            flushed_at: Timestamp::MIN,
             counts: Counts::default(),
         };
         labels.joiner.assign(partition("outcomes"), 0, None);
         labels.advance()?;
         Ok(labels)
+    }
+
+    /// Whether what came before `at` is to be joined first.
+    pub(super) fn is_due(&mut self, at: Timestamp) -> bool {
+        let is_due = at >= self.flushed_at.saturating_add(self.every);
+        if is_due {
+            self.flushed_at = at;
+        }
+        is_due
     }
 
     /// Takes in the labels that were observed before `at`.
