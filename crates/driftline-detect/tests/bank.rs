@@ -212,6 +212,30 @@ fn a_rare_category_that_grows_is_seen() {
     assert!(matches!(about, Indicator::Cells { cells } if cells.contains(&300) && cells.len() < 9));
 }
 
+/// All cuts of such a reference have the whole mass on one side, which once made every weight NaN.
+#[test]
+fn a_reference_that_is_all_one_value_is_judged() {
+    for reference in [[0, 1_000, 0], [1_000, 0, 0], [0, 0, 1_000]] {
+        let indicators = Indicators::ordered(&reference);
+        let mut tally = Tally::default();
+        indicators.read(&reference, &mut tally);
+        let bank = Bank::new(&indicators, &tally, &BankOptions::default());
+        let mut state = BankState::new(&bank);
+        indicators.read(&reference.map(|count| count / 100), &mut tally);
+        (0..100).for_each(|_| state.step(&bank, &tally));
+        assert!(decide(&[state.evidence()], 1e6).is_empty());
+        let mut moved = reference.map(|count| count / 200);
+        moved[usize::from(reference[0] > 0)] += 1;
+        moved[2 * usize::from(reference[2] == 0)] += 1;
+        indicators.read(&moved, &mut tally);
+        (0..100).for_each(|_| state.step(&bank, &tally));
+        assert!(
+            !decide(&[state.evidence()], 1e6).is_empty(),
+            "{reference:?}"
+        );
+    }
+}
+
 #[test]
 fn unseen_values_are_expected_as_often_as_good_and_turing_say() {
     let bounds = RateBounds::unseen(20, 1_000, 4.0);

@@ -368,8 +368,14 @@ impl Indicators {
     fn share(&mut self, first: usize, total: f64) {
         let family = &mut self.weights[first..];
         let sum: f64 = family.iter().sum();
+        let count = family.len() as f64;
         for weight in family {
-            *weight *= total / sum;
+            // Of a reference that is all one value every cut has all mass on one side, and no weight of its own.
+            *weight = if sum > 0.0 {
+                *weight * (total / sum)
+            } else {
+                total / count
+            };
         }
     }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod every;
+mod forms;
 mod peers;
 mod river;
 mod streams;
