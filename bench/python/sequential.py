@@ -25,7 +25,7 @@ MAKE = {
 # River's FHDDM alarms when the share of ones falls: it is fed 1 for correct.
 FLIPPED = {"fhddm": drift.binary.FHDDM}
 # A test by scipy at each value takes half a millisecond.
-SLOW = {"kswin": 5_000}
+SLOW = {"kswin": 1_000}
 
 
 def measure(name, values, rounds):
