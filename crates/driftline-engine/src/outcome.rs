@@ -33,6 +33,7 @@ mod rules;
 mod series;
 mod spec;
 mod streams;
+mod versions;
 mod windows;
 
 pub(crate) use closing::ModelOutcomes;
@@ -42,6 +43,8 @@ pub use spec::{
     DetectorRule, LabelProblem, LabelSpec, PerformanceBaseline, PerformanceRule, PerformanceWindow,
     WindowSpanSpec,
 };
+
+pub(crate) use versions::label_version_problems;
 
 #[cfg(test)]
 mod tests;

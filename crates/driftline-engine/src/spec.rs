@@ -11,7 +11,7 @@ use driftline_sketch::ReferenceProfile;
 
 use crate::calibration::CalibrationProblem;
 use crate::decision::{self, DecisionSpec};
-use crate::outcome::{LabelProblem, LabelSpec};
+use crate::outcome::{LabelProblem, LabelSpec, label_version_problems};
 use crate::rules::rule_named;
 
 /// A sliding window of event time.
@@ -297,12 +297,17 @@ impl ModelSet {
     pub fn new(specs: Vec<ModelSpec>) -> Result<Self, SpecErrors> {
         let mut errors: Vec<SpecError> = specs.iter().flat_map(ModelSpec::problems).collect();
         for spec in &specs {
+            let of_labels = label_version_problems(spec, &specs);
+            let of_decision = decision::version_problem(spec, &specs);
             errors.extend(
-                decision::version_problem(spec, &specs).map(|reason| SpecError {
-                    model: spec.model.clone(),
-                    version: spec.version.clone(),
-                    reason,
-                }),
+                of_decision
+                    .into_iter()
+                    .chain(of_labels)
+                    .map(|reason| SpecError {
+                        model: spec.model.clone(),
+                        version: spec.version.clone(),
+                        reason,
+                    }),
             );
         }
         let layouts = specs.iter().map(|spec| {

@@ -220,7 +220,7 @@ impl ModelOutcomes {
                 if !due.is_news && !due.matures {
                     return;
                 }
-                let state = series.state(labelled);
+                let state = series.state(&model, labelled);
                 let report = report::report(&model, segment.as_deref(), &due, (end, state));
                 if due.matures {
                     let coverage = report.maturity.coverage.unwrap_or(0.0);

@@ -165,13 +165,14 @@ fn bank_alert(model: &LabelModel, told: Told<'_>, transition: Transition, end: i
         incident,
     } = told;
     let kind = model.streams.kind(stream);
+    let has_reference = segment.is_none() && model.has_reference(level);
     let level = model.levels.get(level);
     let (name, after) = level.map_or(("", 0), |l| (l.name.as_str(), l.after_steps));
     let bucket_end = end.saturating_sub(after);
     let id = model.spec.profile.id();
-    let (reference, than) = match segment.is_some() || !model.has_reference() {
-        true => (format!("{id}@first_labels"), "its own first labels"),
-        false => (id.to_owned(), "the reference"),
+    let (reference, than) = match has_reference {
+        true => (id.to_owned(), "the reference"),
+        false => (format!("{id}@first_labels"), "its own first labels"),
     };
     let judgement = match transition {
         Transition::Fired { .. } => "has drifted:",

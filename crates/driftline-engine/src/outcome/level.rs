@@ -103,11 +103,6 @@ impl LevelState {
         self.streams.iter().all(|s| s.latch.is_watching())
     }
 
-    /// Whether it has a reference, so that labels are judged.
-    pub(crate) fn is_watched(&self) -> bool {
-        self.banks.is_some()
-    }
-
     /// Whether any stream is at the warning level or its alert is on, and whether any has stepped.
     pub(crate) fn says(&self) -> (bool, bool, bool) {
         let any = |of: fn(&Stream) -> bool| self.streams.iter().any(of);

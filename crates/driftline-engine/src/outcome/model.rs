@@ -119,9 +119,9 @@ impl LabelModel {
         levels.take_while(|l| !delay.is_within(l.after)).count()
     }
 
-    /// Whether all events are compared with the reference, not with their own first labels.
-    pub(crate) fn has_reference(&self) -> bool {
-        !self.profile.reference().outcomes().is_empty()
+    /// Whether all events are compared with the reference at a level, not with their own first labels.
+    pub(crate) fn has_reference(&self, level: usize) -> bool {
+        self.levels.get(level).is_some_and(|l| l.banks.is_some())
     }
 
     /// When a level of a bucket is judged.

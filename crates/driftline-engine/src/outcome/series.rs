@@ -168,7 +168,7 @@ impl OutcomeSeries {
     }
 
     /// What a user sees of the series, given the labels of one window.
-    pub(crate) fn state(&self, labelled: u64) -> SeriesState {
+    pub(crate) fn state(&self, model: &LabelModel, labelled: u64) -> SeriesState {
         let levels = self.levels.iter().map(LevelState::says);
         let says = levels.fold((false, false, false), |a, b| {
             (a.0 | b.0, a.1 | b.1, a.2 | b.2)
@@ -183,16 +183,11 @@ impl OutcomeSeries {
             SeriesState::Warning
         } else if labelled == 0 {
             SeriesState::NotEnoughData
-        } else if !has_stepped && !self.levels.is_empty() && self.has_bank() {
+        } else if !has_stepped && model.budget.is_some() {
             SeriesState::WarmingUp
         } else {
             SeriesState::Stable
         }
-    }
-
-    /// Whether the bank judges the series, now or once it has learned.
-    fn has_bank(&self) -> bool {
-        self.levels.iter().any(LevelState::is_watched)
     }
 
     /// Whether nothing would be lost if the series were made anew when outcomes come.

@@ -3,5 +3,6 @@
 mod budget;
 mod change;
 mod cuts;
+mod specs;
 mod stream;
 mod times;
