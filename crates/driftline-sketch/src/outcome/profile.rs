@@ -130,10 +130,25 @@ impl Classes {
     }
 
     /// The position of a class, the number of classes if it is not known. `true` and `1`, and `false` and `0`, stand
-    /// for each other where only one of them is a class.
+    /// for each other where only one of them is a class, and `1.0` for `1`.
     #[inline]
     pub(crate) fn position(&self, name: &str) -> u16 {
-        let found = self.by_name.cell(name).or_else(|| {
+        let found = self.by_name.cell(name).or_else(|| self.same_as(name));
+        found.map_or(self.names.len() as u16, |cell| cell as u16)
+    }
+
+    #[cold]
+    fn same_as(&self, name: &str) -> Option<u32> {
+        let mut digits = [0; 20];
+        let short = || {
+            let number = name.contains('.').then(|| name.trim().parse::<f64>());
+            number?.ok()
+        };
+        let name = match short().and_then(|n| super::columns::whole(n, &mut digits)) {
+            Some(digits) => digits,
+            None => name,
+        };
+        self.by_name.cell(name).or_else(|| {
             let other = match name {
                 "true" | "True" => "1",
                 "false" | "False" => "0",
@@ -142,8 +157,7 @@ impl Classes {
                 _ => return None,
             };
             self.by_name.cell(other)
-        });
-        found.map_or(self.names.len() as u16, |cell| cell as u16)
+        })
     }
 }
 

@@ -246,6 +246,7 @@ fn a_class_that_is_not_known_is_an_error_of_several_and_not_judged_of_two() {
         (1, 0, 0)
     );
     assert_eq!(profile.truth_of_text("true"), Ok(Truth::Class(1)));
+    assert_eq!(profile.truth_of_text("1.0"), Ok(Truth::Class(1)));
     assert_eq!(profile.truth_of_number(0.0), Ok(Truth::Class(0)));
     assert_eq!(profile.truth_of_number(0.5), Err(TruthError::NotAClass));
 }
