@@ -1,11 +1,15 @@
 //! What a calibration knows about a version's history: how bursty its traffic is, how far harmless wander
 //! goes, and what each hour usually looks like.
 
+mod labels;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use driftline_event::{ColumnKind, Season, Timestamp};
 use driftline_sketch::{ColumnSummary, ReferenceProfile};
+
+pub use labels::{LabelCalibration, LevelCalibration};
 
 /// The share of a summary that one stream of a column is judged by: its shape or its quality.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,6 +28,13 @@ impl Default for StreamCalibration {
             dispersion: 1.0,
             band: 0.0,
         }
+    }
+}
+
+impl StreamCalibration {
+    fn is_usable(self) -> bool {
+        let Self { dispersion, band } = self;
+        dispersion.is_finite() && dispersion >= 1.0 && band.is_finite() && band >= 0.0
     }
 }
 
@@ -63,11 +74,8 @@ impl SliceCalibration {
                 wanted: columns,
             });
         }
-        let streams = self.columns.iter().flat_map(|c| [c.shape, c.quality]);
-        let usable = |s: StreamCalibration| {
-            s.dispersion.is_finite() && s.dispersion >= 1.0 && s.band.is_finite() && s.band >= 0.0
-        };
-        if !streams.into_iter().all(usable) {
+        let mut streams = self.columns.iter().flat_map(|c| [c.shape, c.quality]);
+        if !streams.all(StreamCalibration::is_usable) {
             return Some(CalibrationProblem::OutOfRange);
         }
         if !self.slots.is_empty() && self.slots.len() != season.slots() {
@@ -113,6 +121,8 @@ pub struct Calibration {
     pub all: SliceCalibration,
     /// By `field=value`; always with slots.
     pub segments: BTreeMap<String, SliceCalibration>,
+    /// What the history's labels say; none if it was calibrated without them.
+    pub labels: Option<LabelCalibration>,
 }
 
 impl Calibration {
@@ -144,7 +154,8 @@ impl Calibration {
         let slices = std::iter::once(&self.all).chain(segments);
         let problem = slices
             .into_iter()
-            .find_map(|s| s.problem(self.season, profile));
+            .find_map(|s| s.problem(self.season, profile))
+            .or_else(|| self.labels.as_ref().and_then(LabelCalibration::problem));
         problem.map_or(Ok(()), Err)
     }
 }

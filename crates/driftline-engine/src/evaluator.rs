@@ -18,16 +18,19 @@ mod outcomes;
 pub struct EvaluatorOptions {
     /// Whether every closed pane is put out with its bytes.
     pub emit_panes: bool,
+    /// Whether the labels of every judged bucket are put out, also of models without a decision rule.
+    pub emit_judged: bool,
     /// The most panes of one model that are open at a time; deltas for further ones are refused as a violation
     /// of [`Invariant::Bounded`].
     pub open_panes_max: usize,
 }
 
 impl Default for EvaluatorOptions {
-    /// No panes put out, at most 20,160 open (two weeks of minutes).
+    /// No panes or labels put out, at most 20,160 open (two weeks of minutes).
     fn default() -> Self {
         Self {
             emit_panes: false,
+            emit_judged: false,
             open_panes_max: 20_160,
         }
     }
@@ -84,7 +87,7 @@ impl Evaluator {
             peers,
             groups,
             ledger: Ledger::default(),
-            outcomes: Outcomes::new(models),
+            outcomes: Outcomes::new(models, options.emit_judged),
             options,
         }
     }

@@ -74,7 +74,8 @@ mod varint;
 mod watermark;
 
 pub use calibration::{
-    Calibration, CalibrationProblem, ColumnCalibration, SliceCalibration, Slot, StreamCalibration,
+    Calibration, CalibrationProblem, ColumnCalibration, LabelCalibration, LevelCalibration,
+    SliceCalibration, Slot, StreamCalibration,
 };
 pub use decision::{Baseline, ColumnStreams, DecisionSpec, StreamWeights, bank_bytes};
 pub use evaluator::{Evaluator, EvaluatorOptions};
@@ -89,9 +90,9 @@ pub use observer::{
     partials_partition,
 };
 pub use outcome::{
-    DetectorRule, LabelProblem, LabelSpec, PerformanceBaseline, PerformanceRule, PerformanceWindow,
-    WindowSpanSpec,
+    DetectorRule, LabelProblem, LabelSpec, LabelStreams, PerformanceBaseline, PerformanceRule,
+    PerformanceWindow, StreamKind, WindowSpanSpec,
 };
-pub use output::{ClosedPane, LateDelta, Output};
+pub use output::{ClosedPane, JudgedBucket, LateDelta, Output};
 pub use partial::BatchError;
 pub use spec::{ModelSet, ModelSpec, SpecError, SpecErrors, SpecReason, WindowSpec};

@@ -11,6 +11,10 @@
 //! comes later only revises performance. A bucket with too few labels is not judged; labels are late then, which is an
 //! alert of its own.
 //!
+//! **Calibration.** Errors and labels vary from bucket to bucket by far more than independent events would: a storm delays
+//! all flights of a day. With a [`crate::LabelCalibration`] each stream has the dispersion and the band of its history; without
+//! one it has a wide tolerance and is taken for independent events.
+//!
 //! **Budget.** All streams of all series and levels together have [`LabelSpec::budget_share`] of the model's false alarms,
 //! the columns have the rest: each part keeps its own promise, so their sum is kept as well. A step of the labels is a
 //! tick, and every tick judges one bucket of each level.
@@ -22,6 +26,7 @@
 //! any more, as far as there is news; a higher revision replaces a lower one.
 
 mod alert;
+mod calibrate;
 mod closing;
 mod fold;
 mod judge;
@@ -36,6 +41,7 @@ mod streams;
 mod versions;
 mod windows;
 
+pub use calibrate::LabelStreams;
 pub(crate) use closing::ModelOutcomes;
 pub(crate) use fold::OutcomeDelta;
 pub(crate) use rules::MatureWindow;
@@ -43,6 +49,7 @@ pub use spec::{
     DetectorRule, LabelProblem, LabelSpec, PerformanceBaseline, PerformanceRule, PerformanceWindow,
     WindowSpanSpec,
 };
+pub use streams::StreamKind;
 
 pub(crate) use versions::label_version_problems;
 

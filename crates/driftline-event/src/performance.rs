@@ -216,6 +216,9 @@ pub struct PerformanceReport {
     /// The reference's own, where it has labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub baseline: Vec<MetricValue>,
+    /// Whether the bank's tolerances come from a calibration with labels; without one they are wide.
+    #[serde(default)]
+    pub calibrated: bool,
     /// What the bank and the rules say: warming up, stable, warning, drifted, labels late, not enough data.
     pub state: SeriesState,
 }

@@ -205,6 +205,7 @@ fn evaluate(stream: &Stream, committed: &Committed, run: &mut Run) {
                 Output::Alert(alert) => &alert.series.model,
                 Output::Performance(report) => &report.model,
                 Output::Pane(pane) => &pane.model,
+                Output::Judged(judged) => &judged.model,
                 Output::Late(_) | Output::Violation(_) => {
                     run.irregular.push(output);
                     continue;

@@ -224,6 +224,7 @@ mod tests {
             realised: vec![value(driftline_event::Metric::RocAuc, 0.1 * day as f64)],
             estimated: vec![value(driftline_event::Metric::RocAuc, 0.9)],
             baseline: vec![value(driftline_event::Metric::RocAuc, 0.8)],
+            calibrated: false,
             state: SeriesState::LabelsLate,
         }
     }

@@ -81,7 +81,7 @@ impl Summary {
             Output::Report(report) => self.report(report),
             Output::Alert(alert) => self.alert(alert),
             Output::Performance(report) => self.performance.report(report),
-            Output::Violation(_) | Output::Pane(_) | Output::Late(_) => {}
+            Output::Violation(_) | Output::Pane(_) | Output::Judged(_) | Output::Late(_) => {}
         }
     }
 

@@ -22,9 +22,10 @@ pub(super) struct Outcomes {
 }
 
 impl Outcomes {
-    pub(super) fn new(models: &ModelSet) -> Self {
+    pub(super) fn new(models: &ModelSet, emit_judged: bool) -> Self {
         let specs = models.specs();
-        let outcomes: Vec<_> = specs.iter().map(ModelOutcomes::new).collect();
+        let outcomes = specs.iter().map(|s| ModelOutcomes::new(s, emit_judged));
+        let outcomes: Vec<_> = outcomes.collect();
         let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (i, spec) in specs.iter().enumerate() {
             if outcomes.get(i).is_some_and(Option::is_some) {

@@ -30,12 +30,15 @@ pub(crate) struct ModelOutcomes {
     series: BTreeMap<Option<String>, OutcomeSeries>,
     /// The windows that became mature at the tick that closed last.
     pub(crate) mature: Vec<MatureWindow>,
+    /// Whether what is judged is put out.
+    emit_judged: bool,
 }
 
 impl ModelOutcomes {
     /// None if labels are not asked for.
-    pub(crate) fn new(spec: &Arc<ModelSpec>) -> Option<Self> {
+    pub(crate) fn new(spec: &Arc<ModelSpec>, emit_judged: bool) -> Option<Self> {
         Some(Self {
+            emit_judged,
             model: Arc::new(LabelModel::new(spec)?),
             waiting: Waiting::default(),
             closed_until: i64::MIN,
@@ -116,7 +119,7 @@ impl ModelOutcomes {
         let start = end.saturating_sub(self.model.step);
         self.fold(start, out);
         let model = Arc::clone(&self.model);
-        judge::judge(&mut self.series, &model, end, out);
+        judge::judge(&mut self.series, &model, (end, self.emit_judged), out);
         self.closed_until = end;
         self.report((end, false), out);
         self.forget(end);

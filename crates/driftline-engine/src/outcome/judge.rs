@@ -8,11 +8,11 @@ use driftline_event::{AlertKind, Evidence, Statistic, Timestamp, WindowSpan};
 
 use super::alert::{LabelAlert, OfBank};
 use super::level::{Cleared, Moved};
-use super::model::LabelModel;
+use super::model::{LabelModel, Level};
 use super::rules::bucket_span;
 use super::series::{Matured, OutcomeSeries};
 use crate::decision::WARNING_BUDGET;
-use crate::output::Output;
+use crate::output::{JudgedBucket, Output};
 
 /// The alert of late labels fires after so many buckets in a row without enough of them, and is resolved after as many
 /// with.
@@ -22,8 +22,13 @@ const LATE: &str = "labels_late";
 
 type AllSeries = BTreeMap<Option<String>, OutcomeSeries>;
 
-/// Judges every bucket of which a level of labels is complete at `end`.
-pub(crate) fn judge(all: &mut AllSeries, model: &LabelModel, end: i64, out: &mut Vec<Output>) {
+/// Judges every bucket of which a level of labels is complete at `end`, and says what was in it if that is asked for.
+pub(crate) fn judge(
+    all: &mut AllSeries,
+    model: &LabelModel,
+    (end, emit_judged): (i64, bool),
+    out: &mut Vec<Output>,
+) {
     let mut has_stepped = false;
     for level in 0..model.levels.len() {
         let is_last = level + 1 == model.levels.len();
@@ -39,6 +44,10 @@ pub(crate) fn judge(all: &mut AllSeries, model: &LabelModel, end: i64, out: &mut
             if !is_covered(model, level, &matured) {
                 continue;
             }
+            if emit_judged && !matured.outcomes.is_empty() {
+                let judged = judged(model, (level, &matured), series.segment.clone());
+                out.push(Output::Judged(judged));
+            }
             if is_last {
                 let segment = series.segment.clone();
                 let looked = (&matured, end);
@@ -50,6 +59,23 @@ pub(crate) fn judge(all: &mut AllSeries, model: &LabelModel, end: i64, out: &mut
     }
     if has_stepped {
         decide(all, model, end, out);
+    }
+}
+
+/// What is in a bucket.
+fn judged(
+    model: &LabelModel,
+    (level, matured): (usize, &Matured),
+    segment: Option<String>,
+) -> JudgedBucket {
+    JudgedBucket {
+        model: model.spec.model.clone(),
+        version: model.spec.version.clone(),
+        segment,
+        after: model.levels.get(level).map(Level::age).unwrap_or_default(),
+        start: Timestamp::from_micros(matured.bucket),
+        labels: matured.outcomes.labelled(),
+        tallies: model.streams.read(&model.profile, &matured.outcomes),
     }
 }
 

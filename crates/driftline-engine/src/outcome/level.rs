@@ -9,7 +9,6 @@ use driftline_sketch::OutcomeSummary;
 
 use super::model::{LabelModel, LevelBanks};
 use super::packed::Packed;
-use super::spec::LabelSpec;
 
 /// Judged buckets that are kept to say since when outcomes are different; of a drift older than these, the onset is the
 /// oldest of them.
@@ -62,7 +61,9 @@ pub(crate) struct Moved {
 /// The streams of one level of one series.
 #[derive(Clone, Debug)]
 pub(crate) struct LevelState {
-    is_segment: bool,
+    /// The number of the level.
+    level: usize,
+    segment: Option<String>,
     banks: Option<LevelBanks>,
     /// Of a series without a reference: its labels so far.
     learning: Option<OutcomeSummary>,
@@ -73,16 +74,17 @@ pub(crate) struct LevelState {
 
 impl LevelState {
     /// All events are compared with the reference, segments with their own first labels.
-    pub(crate) fn new(model: &LabelModel, level: usize, is_segment: bool) -> Self {
+    pub(crate) fn new(model: &LabelModel, level: usize, segment: Option<&str>) -> Self {
         let banks = model.levels.get(level).and_then(|l| l.banks.clone());
         let mut built = Self {
-            is_segment,
+            level,
+            segment: segment.map(str::to_owned),
             banks: None,
             learning: None,
             streams: Vec::new(),
             history: VecDeque::new(),
         };
-        match banks.filter(|_| !is_segment) {
+        match banks.filter(|_| segment.is_none()) {
             Some(banks) => built.begin(banks),
             None => built.learning = Some(OutcomeSummary::empty(&model.profile)),
         }
@@ -141,7 +143,7 @@ impl LevelState {
                 continue;
             };
             this.has_stepped = true;
-            let refresh = budget.threshold / model.weight(self.is_segment, stream);
+            let refresh = budget.threshold / model.weight(self.segment.is_some(), stream);
             let clear = budget.clear_evidence;
             match this
                 .latch
@@ -175,17 +177,17 @@ impl LevelState {
         if merged.is_err() || learning.judged() < LEARNED_LABELS {
             return;
         }
-        let Some(budget) = &model.budget else { return };
-        let bounds = (LabelSpec::TOLERANCE, budget.threshold);
-        let banks = model.streams.banks(&model.profile, learning, bounds);
-        self.learning = None;
-        self.begin(banks.into());
+        let segment = self.segment.as_deref();
+        if let Some(banks) = model.banks_of(self.level, segment, learning) {
+            self.learning = None;
+            self.begin(banks);
+        }
     }
 
     /// ln of the weighted evidence; finite, also where there is none.
     fn log_weighted(&self, model: &LabelModel, stream: usize) -> f64 {
         let evidence = self.streams.get(stream).map_or(0.0, |s| s.state.evidence());
-        let weighted = model.weight(self.is_segment, stream) * evidence;
+        let weighted = model.weight(self.segment.is_some(), stream) * evidence;
         weighted.max(f64::MIN_POSITIVE).ln()
     }
 
@@ -193,7 +195,7 @@ impl LevelState {
     pub(crate) fn weighted(&self, model: &LabelModel, into: &mut Vec<f64>) {
         for (stream, this) in self.streams.iter().enumerate() {
             into.push(if this.latch.is_watching() {
-                model.weight(self.is_segment, stream) * this.state.evidence()
+                model.weight(self.segment.is_some(), stream) * this.state.evidence()
             } else {
                 0.0
             });

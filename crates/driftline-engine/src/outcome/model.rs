@@ -1,15 +1,19 @@
 //! What all series of one model version's outcomes share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use driftline_detect::bank::{self, Bank};
 use driftline_event::MetricValue;
-use driftline_sketch::{DELAY_EDGES, DelayBucket, OutcomeProfile, OutcomeReference};
+use driftline_sketch::{
+    DELAY_EDGES, DelayBucket, OutcomeProfile, OutcomeReference, OutcomeSummary,
+};
 use driftline_stat::performance::performance;
 
 use super::spec::LabelSpec;
 use super::streams::Streams;
 use crate::baseline::short;
+use crate::calibration::LevelCalibration;
 use crate::counting::span_micros;
 use crate::spec::ModelSpec;
 
@@ -32,6 +36,13 @@ pub(crate) struct Level {
     pub(crate) coverage_min: Option<f64>,
     /// None if the reference has no such labels: then a series' own first ones are its reference.
     pub(crate) banks: Option<LevelBanks>,
+}
+
+impl Level {
+    /// The longest delay of its labels.
+    pub(crate) fn age(&self) -> Duration {
+        Duration::from_micros(self.after.unsigned_abs())
+    }
 }
 
 /// The labels' part of the model's budget.
@@ -92,22 +103,59 @@ impl LabelModel {
 
     /// Makes the banks of the reference, for the levels that it has labels of.
     fn refer(&mut self) {
-        let Some(budget) = &self.budget else { return };
-        let reference = self.profile.reference();
-        let (has_delays, mut from) = (reference.has_delays(), 0);
-        for level in &mut self.levels {
-            let (after, within) = (level.after, from);
-            let outcomes = reference.of(|delay| {
-                let is_before = within > 0 && delay.is_within(within);
-                !has_delays || (delay.is_within(after) && !is_before)
-            });
-            if !outcomes.is_empty() {
-                let bounds = (LabelSpec::TOLERANCE, budget.threshold);
-                let banks = self.streams.banks(&self.profile, &outcomes, bounds);
-                level.banks = Some(banks.into());
+        for level in 0..self.levels.len() {
+            let Some(outcomes) = self.reference_of(level) else {
+                continue;
+            };
+            let banks = self.banks_of(level, None, &outcomes);
+            if let Some(level) = self.levels.get_mut(level) {
+                level.banks = banks;
             }
-            from = after;
         }
+    }
+
+    /// The reference's labels of the delays of a level, if it has any.
+    pub(crate) fn reference_of(&self, level: usize) -> Option<OutcomeSummary> {
+        let reference = self.profile.reference();
+        let after = self.levels.get(level)?.after;
+        let before = level.checked_sub(1).and_then(|i| self.levels.get(i));
+        let within = before.map_or(0, |l| l.after);
+        let outcomes = reference.of(|delay| {
+            let is_before = within > 0 && delay.is_within(within);
+            !reference.has_delays() || (delay.is_within(after) && !is_before)
+        });
+        (!outcomes.is_empty()).then_some(outcomes)
+    }
+
+    /// The banks of a level of a segment, or of all events, against these labels; none without a budget.
+    pub(crate) fn banks_of(
+        &self,
+        level: usize,
+        segment: Option<&str>,
+        against: &OutcomeSummary,
+    ) -> Option<LevelBanks> {
+        let horizon = self.budget.as_ref()?.threshold;
+        let calibration = self.calibration(level, segment);
+        let banks = self
+            .streams
+            .banks(&self.profile, against, (calibration, horizon));
+        Some(banks.into())
+    }
+
+    /// What history says about a level of a segment, or of all events.
+    fn calibration(&self, level: usize, segment: Option<&str>) -> Option<LevelCalibration> {
+        let calibration = self.spec.decision.as_ref()?.calibration.as_ref()?;
+        let labels = calibration.labels.as_ref()?;
+        let fits = labels.step == self.labels.step;
+        labels
+            .level(segment, self.levels.get(level)?.age())
+            .filter(|_| fits)
+            .copied()
+    }
+
+    /// Whether history says something about every level of a segment, or of all events.
+    pub(crate) fn is_calibrated(&self, segment: Option<&str>) -> bool {
+        (0..self.levels.len()).all(|level| self.calibration(level, segment).is_some())
     }
 
     /// The level that a label of this delay is judged at; one more than the last for a label that comes too late.
@@ -188,7 +236,7 @@ fn levels(labels: &LabelSpec, reference: &OutcomeReference) -> Vec<Level> {
         true => &all[all.len().saturating_sub(1)..],
         false => &all[..],
     };
-    let level = |after: &std::time::Duration| {
+    let level = |after: &Duration| {
         let is_last = *after == last;
         let expected = match is_last {
             true => last_expected,

@@ -60,6 +60,7 @@ pub(crate) fn report(
         realised,
         estimated: estimated(&model.profile, &window.predicted, options),
         baseline: model.baseline.clone(),
+        calibrated: model.is_calibrated(segment),
         state,
     }
 }

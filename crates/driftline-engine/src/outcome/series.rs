@@ -73,7 +73,7 @@ impl OutcomeSeries {
         Self {
             buckets: BTreeMap::new(),
             levels: levels
-                .map(|level| LevelState::new(model, level, segment.is_some()))
+                .map(|level| LevelState::new(model, level, segment.as_deref()))
                 .collect(),
             windows: Windows::new(model),
             late: AlertMachine::default(),

@@ -4,6 +4,9 @@ use driftline_detect::bank::{Bank, BankOptions, Indicator, Indicators, Tally};
 use driftline_event::{AlertKind, Task};
 use driftline_sketch::{Bins, OutcomeProfile, OutcomeSummary};
 
+use super::spec::LabelSpec;
+use crate::calibration::{LevelCalibration, StreamCalibration};
+
 /// About so many groups of score bins have a calibration indicator each.
 const SCORE_GROUPS: usize = 10;
 /// The most decided classes whose errors have an indicator of their own.
@@ -24,9 +27,9 @@ const RANK_LOSS: [f64; 10] = [
 /// For how many standard deviations of a reference's own error the null hypotheses allow.
 const REFERENCE_SIGMAS: f64 = 4.0;
 
-/// What a stream is about.
+/// What a stream of labels is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum StreamKind {
+pub enum StreamKind {
     /// How often and where predictions are wrong, or how far.
     Error,
     /// What is true given the score; in a regression, which way errors go.
@@ -37,7 +40,7 @@ pub(crate) enum StreamKind {
 
 impl StreamKind {
     /// The name where a column's is due.
-    pub(crate) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Calibration => "calibration",
@@ -49,6 +52,15 @@ impl StreamKind {
         match self {
             Self::Error | Self::Calibration => AlertKind::ConceptDrift,
             Self::Label => AlertKind::LabelDrift,
+        }
+    }
+
+    /// What history says about such a stream.
+    fn of(self, calibration: Option<LevelCalibration>) -> Option<StreamCalibration> {
+        match self {
+            Self::Error => calibration?.error,
+            Self::Calibration => calibration?.calibration,
+            Self::Label => calibration?.label,
         }
     }
 
@@ -150,19 +162,20 @@ impl Streams {
         &self,
         profile: &OutcomeProfile,
         reference: &OutcomeSummary,
-        (tolerance, horizon): (f64, f64),
+        (calibration, horizon): (Option<LevelCalibration>, f64),
     ) -> Vec<Bank> {
-        let options = BankOptions {
-            tolerance,
-            reference_sigmas: REFERENCE_SIGMAS,
-            horizon,
-            ..BankOptions::default()
-        };
         let tallies = self.read(profile, reference);
         let streams = self.streams.iter().zip(&tallies);
-        streams
-            .map(|(stream, tally)| Bank::new(&stream.indicators, tally, &options))
-            .collect()
+        let bank = |(stream, tally): (&Stream, &Tally)| {
+            let options = options(stream.kind.of(calibration), horizon);
+            Bank::new(&stream.indicators, tally, &options)
+        };
+        streams.map(bank).collect()
+    }
+
+    /// What a stream counts.
+    pub(crate) fn indicators(&self, stream: usize) -> Option<&Indicators> {
+        self.streams.get(stream).map(|s| &s.indicators)
     }
 
     /// Counts the indicators of every stream.
@@ -300,6 +313,23 @@ impl Streams {
             }
             (_, kind, _) => format!("{} where the reference has none", noun(kind)),
         }
+    }
+}
+
+/// How a stream is judged: a calibration makes the tolerance fit it.
+pub(crate) fn options(calibration: Option<StreamCalibration>, horizon: f64) -> BankOptions {
+    let tolerance = match calibration {
+        Some(_) => LabelSpec::TOLERANCE_CALIBRATED,
+        None => LabelSpec::TOLERANCE,
+    };
+    let calibration = calibration.unwrap_or_default();
+    BankOptions {
+        tolerance,
+        band: calibration.band,
+        dispersion: calibration.dispersion,
+        reference_sigmas: REFERENCE_SIGMAS,
+        horizon,
+        ..BankOptions::default()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The evaluator's outcomes from end to end: from the joiner's batches to what is said.
 
 mod budget;
+mod calibrated;
 mod change;
 mod cuts;
 mod specs;

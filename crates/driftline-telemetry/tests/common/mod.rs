@@ -146,6 +146,7 @@ pub fn performance() -> PerformanceReport {
         realised: values(0.71),
         estimated: values(0.74),
         baseline: values(0.78),
+        calibrated: false,
         state: SeriesState::Stable,
     }
 }

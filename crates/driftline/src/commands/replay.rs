@@ -346,7 +346,7 @@ impl Files {
                 Ok(())
             }
             Output::Performance(report) => line(&mut self.performance, report),
-            Output::Pane(_) | Output::Late(_) => Ok(()),
+            Output::Pane(_) | Output::Judged(_) | Output::Late(_) => Ok(()),
         }
     }
 

@@ -89,7 +89,7 @@ impl EvaluateStage {
             Output::Report(report) => telemetry.record_report(report),
             Output::Alert(alert) => telemetry.restore_alert(&alert),
             Output::Performance(report) => telemetry.record_performance(report),
-            Output::Violation(_) | Output::Pane(_) | Output::Late(_) => {}
+            Output::Violation(_) | Output::Pane(_) | Output::Judged(_) | Output::Late(_) => {}
         }
     }
 
@@ -106,7 +106,7 @@ impl EvaluateStage {
                     .add(late.rows);
             }
             Output::Performance(report) => telemetry.record_performance(report.clone()),
-            Output::Late(_) | Output::Pane(_) => {}
+            Output::Late(_) | Output::Judged(_) | Output::Pane(_) => {}
         }
         if let Some(tap) = &self.parts.tap {
             // The receiver is a test or the demo's view; it may be gone.

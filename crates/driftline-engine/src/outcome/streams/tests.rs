@@ -36,7 +36,7 @@ fn said(profile: &OutcomeProfile, of: &OutcomeSummary) -> Vec<(&'static str, Str
     assert!((weights - 1.0).abs() < 1e-12);
     let tallies = streams.read(profile, of);
     assert_eq!(tallies.len(), streams.len());
-    let banks = streams.banks(profile, of, (0.1, 720.0));
+    let banks = streams.banks(profile, of, (None, 720.0));
     assert_eq!(banks.len(), streams.len());
     let mut said = Vec::new();
     for (stream, tally) in tallies.iter().enumerate() {

@@ -204,7 +204,7 @@ fn what_is_over_is_dropped() {
     let world = World::default();
     let events = world.events((START, 24 * 80, 5), &mut rng);
     events.iter().for_each(|event| batches.add(0, event));
-    let mut outcomes = ModelOutcomes::new(&models.specs()[0]).unwrap();
+    let mut outcomes = ModelOutcomes::new(&models.specs()[0], false).unwrap();
     let mut held = 0;
     let mut out = Vec::new();
     for hour in 1..24 * 80 {
