@@ -13,7 +13,7 @@ use crate::run::shown;
 use crate::servers::Cluster;
 use crate::streams::exported;
 
-/// Where the table of `bench detectors` goes, unless options make it another than the page says.
+/// Where the tables of `bench detectors` and `bench join` go, unless options make them others than the page says.
 const PERFORMANCE: &str = "docs/performance.md";
 
 /// Where the tables of `bench streams` go, unless options make them others than the page says.
@@ -29,6 +29,13 @@ pub(crate) enum Bench {
     },
     /// The observe stage beside a bare consumer of the same topic; starts Kafka if none is up
     EndToEnd {
+        /// Options of the benchmark; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
+    /// The join of predictions with labels: events per second and bytes per pending prediction, written to
+    /// docs/performance.md
+    Join {
         /// Options of the benchmark; `--help` lists them
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         options: Vec<String>,
@@ -64,6 +71,15 @@ pub(crate) fn run(root: &Path, bench: &Bench) -> Result<()> {
             execute(command)
         }
         Bench::EndToEnd { options } => end_to_end(root, options),
+        Bench::Join { options } => {
+            let mut command = benchmark(root, "run", "join");
+            command.arg("--");
+            if options.is_empty() {
+                command.arg("--write").arg(root.join(PERFORMANCE));
+            }
+            command.args(options);
+            execute(command)
+        }
         Bench::Detectors { options } => {
             let requirements = root.join("bench/python/requirements.txt");
             let mut command = detection(root, "sequential");

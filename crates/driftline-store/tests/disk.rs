@@ -1,4 +1,5 @@
 //! The store on a real disk.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::{Path, PathBuf};
 

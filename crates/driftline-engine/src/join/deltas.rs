@@ -72,7 +72,7 @@ pub(crate) struct Deltas {
 
 enum Summary {
     Predicted(PredictedSummary),
-    Outcomes(OutcomeSummary),
+    Outcomes(Box<OutcomeSummary>),
 }
 
 impl Summary {
@@ -84,7 +84,8 @@ impl Summary {
             Self::Predicted(read.unwrap_or_else(|_| PredictedSummary::empty(profile)))
         } else {
             let read = OutcomeSummary::decode(bytes, profile);
-            Self::Outcomes(read.unwrap_or_else(|_| OutcomeSummary::empty(profile)))
+            let read = read.unwrap_or_else(|_| OutcomeSummary::empty(profile));
+            Self::Outcomes(Box::new(read))
         }
     }
 

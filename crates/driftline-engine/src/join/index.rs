@@ -52,7 +52,7 @@ fn tag(id: u128) -> u8 {
 
 impl Index {
     fn home(&self, id: u128) -> usize {
-        ((id >> 64) * self.groups.len() as u128 >> 64) as usize
+        (((id >> 64) * self.groups.len() as u128) >> 64) as usize
     }
 
     /// Whether one more has no room; then call [`Index::rebuild`].

@@ -139,7 +139,7 @@ impl Joiner {
             return Ok(());
         };
         // Of what was joined before, everything was said and counted then.
-        let said = is_restoring.then(|| (self.tally, self.violations.len()));
+        let said = is_restoring.then_some((self.tally, self.violations.len()));
         let of_labels = matches!(batch.side, Side::Labels(_));
         match &batch.side {
             Side::Predictions(predictions) => self.take_predictions(predictions)?,

@@ -180,3 +180,40 @@ impl<R: Record> Pool<R> {
                 .sum::<usize>()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use xxhash_rust::xxh3::xxh3_128;
+
+    use super::*;
+    use crate::join::record::Pending;
+
+    #[test]
+    fn a_million_predictions_take_no_more_than_64_bytes_each() {
+        const COUNT: u32 = 1_000_000;
+        let mut pool = Pool::default();
+        let allocated = allocation_counter::measure(|| {
+            for i in 0..COUNT {
+                let (id, bucket) = (xxh3_128(&i.to_le_bytes()), 1_000 * i64::from(i / 60_000));
+                assert!(pool.insert(bucket, Pending::new(id, (bucket, 0), 0, [1; 30])));
+            }
+        });
+        let each = pool.bytes() as f64 / f64::from(COUNT);
+        assert!(each <= 64.0, "{each}");
+        // What it says of itself is what it holds.
+        let held = usize::try_from(allocated.bytes_current).unwrap();
+        let says = pool.bytes();
+        assert!(
+            held.abs_diff(says) * 100 < says,
+            "holds {held}, says {says}"
+        );
+        let mut gone = 0;
+        for bucket in 0..16 {
+            pool.drain(1_000 * bucket, |_| gone += 1);
+        }
+        assert_eq!(gone, 960_000);
+        let last = xxh3_128(&(COUNT - 1).to_le_bytes());
+        assert_eq!(pool.find(last).count(), 1);
+        assert!(pool.bytes() < 64 * 60_000, "{}", pool.bytes());
+    }
+}

@@ -37,6 +37,9 @@ pub struct Landed {
 /// One partition of the outcomes topic.
 pub type JoinLog = Vec<LandedBatch>;
 
+/// Records with their partitions, and positions with their metadata.
+type Flushed = (Vec<(u32, Vec<u8>)>, Vec<(SourcePartition, i64, String)>);
+
 /// One of the two forwarders.
 enum Worker {
     Predictions(Box<Observer>),
@@ -95,7 +98,7 @@ impl Worker {
         }
     }
 
-    fn flush(&mut self) -> (Vec<(u32, Vec<u8>)>, Vec<(SourcePartition, i64, String)>) {
+    fn flush(&mut self) -> Flushed {
         let (outcomes, positions, violations) = match self {
             Self::Predictions(o) => {
                 let flush = o.flush();
