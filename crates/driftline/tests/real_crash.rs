@@ -120,7 +120,7 @@ fn counts_survive_kill_9_exactly() {
     support::create_topic(&format!("{reader}.dead-letters"), 1, &[]);
     let other = other.replace("app: APP", &format!("app: {reader}"));
     let (config, _) = config::parse(&other, "t.yaml", &scratch.directory).unwrap();
-    let models = models::load(&config).unwrap();
+    let models = models::load(&config, models::Labelling::None).unwrap();
     let mut expected = replayed(&config, &models, &file);
     let end = Timestamp::from_seconds(data::START + EVENTS as i64 + 7_200);
     expected.keep_until(end);

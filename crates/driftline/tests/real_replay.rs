@@ -56,7 +56,7 @@ fn same_through_kafka(
     std::fs::copy(schema, scratch.directory.join("prediction.avsc")).unwrap();
     let text = data::config(&scratch.app, &support::brokers(), stream, "");
     let (config, _) = config::parse(&text, "t.yaml", &scratch.directory).unwrap();
-    let models = models::load(&config).unwrap();
+    let models = models::load(&config, models::Labelling::None).unwrap();
     let rows = fares(Fares {
         seed: 1,
         n: 12_000,

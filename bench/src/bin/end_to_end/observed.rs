@@ -68,7 +68,7 @@ impl Setting {
         topics.add(&needed_topics::specs(&needed_topics::needed(&config)))?;
         Ok(Self {
             kafka: connect::kafka_options(&config)?,
-            models: models::load(&config)?,
+            models: models::load(&config, models::Labelling::None)?,
             config,
         })
     }

@@ -50,6 +50,15 @@ pub struct ConceptAlert {
     pub summary: String,
 }
 
+impl ConceptAlert {
+    /// The alert as a line of a summary.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let text = format!("{}: {}", day(self.called), self.summary);
+        crate::terminal::clean(&text)
+    }
+}
+
 /// The course of performance.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Performance {

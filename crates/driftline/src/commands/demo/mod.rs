@@ -25,9 +25,9 @@ use self::view::View;
 use super::reference;
 use super::run::Interrupt;
 use crate::calibration::CalibrationFile;
-use crate::cli::{DemoArgs, FailOn, KindOptions, OutputFormat};
+use crate::cli::{DemoArgs, FailOn, KindOptions, LabelOptions, OutputFormat};
 use crate::config::{self, Config};
-use crate::data::FLIGHTS_PREDICTIONS;
+use crate::data::{FLIGHTS_LABELS, FLIGHTS_PREDICTIONS};
 use crate::exit::{Exit, Failure};
 use crate::files::{Input, Table, TableFilter};
 use crate::pipeline::{Pipeline, PipelineOptions, kafka_failure, models};
@@ -54,6 +54,8 @@ const CONFIG: &str = include_str!("demo.yaml");
 const CALIBRATION: &str = include_str!("calibration.yaml");
 /// The window whose states the view and the summary show.
 const WINDOW: &str = "28d";
+/// The window of predictions whose performance the summary shows.
+const MONTH: &str = "month";
 /// Days of event time a second: the eleven months take about a minute.
 const SPEED: f64 = 500_000.0;
 const INPUT_PARTITIONS: i32 = 4;
@@ -109,6 +111,18 @@ fn models() -> Result<(Config, ModelSet), Failure> {
     };
     let table = Table::read(&input, &filter)?;
     let profile = reference::profile(&table, MODEL, VERSION, ProfileOptions::default())?;
+    let labels = Input::Bytes {
+        name: "labels.parquet",
+        bytes: FLIGHTS_LABELS,
+    };
+    let options = LabelOptions::default();
+    let (profile, _) = reference::labels::with_labels(
+        profile,
+        &table,
+        (&input, &filter),
+        Some(&labels),
+        &options,
+    )?;
     let calibration = CalibrationFile::from_yaml(CALIBRATION)
         .and_then(|file| file.calibration(MODEL, VERSION, &profile))
         .map_err(|problem| Failure::internal(format_args!("the demo's calibration: {problem}")))?;
@@ -345,12 +359,21 @@ impl Demo {
                 "model": MODEL, "model_version": VERSION, "window": WINDOW,
                 "predictions": {"sent": sent, "counted": counted}, "labels": labels,
                 "alerts": self.summary.alerts(),
+                "performance": self.summary.performance().into_iter()
+                    .filter(|row| row.window == MONTH).collect::<Vec<_>>(),
+                "concept_alerts": self.summary.concept_alerts(),
                 "first_alert_seconds": self.first_alert.map(|after| after.as_secs_f64()),
                 "series": rows,
             }));
         }
         let only = self.summary.only(WINDOW);
         terminal::print(&only.table(|series| super::replay::reference_mean(&self.models, series)))?;
+        if let Some(table) = self.summary.performance_table(MONTH) {
+            terminal::print(&format!("\n{table}"))?;
+        }
+        for alert in self.summary.concept_alerts() {
+            terminal::print(&format!("{}\n", alert.sentence()))?;
+        }
         let first = self.first_alert.map_or_else(String::new, |after| {
             format!(", the first {:.1} s after the start", after.as_secs_f64())
         });
