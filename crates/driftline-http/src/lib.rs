@@ -9,8 +9,9 @@
 //! | `/metrics` | Prometheus text format |
 //! | `/healthz` | 200 while the process serves |
 //! | `/readyz` | 200 once [`Readiness`] says so, else 503 with the reason |
-//! | `/api/v1/status` | models, states, active and recent alerts |
-//! | `/api/v1/reports?model=&version=&feature=&window=` | the newest report of every series and window |
+//! | `/api/v1/status` | models, states, performance, active and recent alerts |
+//! | `/api/v1/reports?model=&version=&segment=&feature=&window=` | the newest report of every series and window |
+//! | `/api/v1/performance?model=&version=&segment=&window=` | what labels say of the newest windows |
 //!
 //! Guarantees: bounded connections, header sizes, header time, handling time and connection life.
 //! Not guaranteed: authentication and encryption. Bind to loopback (the default) or put a proxy before it.

@@ -2,15 +2,20 @@
 //!
 //! It reloads by itself every few seconds. Colour is never the only sign: a state is a shape and a word.
 
+mod performance;
+
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use driftline_event::{AlertEvent, ColumnRole, SeriesState, Statistic, Timestamp, WindowReport};
+use driftline_event::{
+    AlertEvent, ColumnRole, PerformanceReport, SeriesState, Statistic, Timestamp, WindowReport,
+};
 use driftline_telemetry::{SeriesView, Telemetry, Totals};
 
 use crate::html::Text;
-use crate::status::urgency;
+use crate::status::{self, urgency};
 
 /// The style sheet.
 pub(crate) const STYLE: &str = include_str!("style.css");
@@ -28,9 +33,19 @@ const SHOWN: [(Statistic, &str); 3] = [
     (Statistic::Psi, "PSI"),
 ];
 
-/// The whole page.
-pub(crate) fn overview(telemetry: &Telemetry, reason: Option<String>) -> String {
-    let mut versions: BTreeMap<(String, String), Vec<SeriesView>> = BTreeMap::new();
+/// What is known of one version of a model.
+#[derive(Debug, Default)]
+struct Known {
+    columns: Vec<SeriesView>,
+    /// What labels say, by window.
+    performance: Vec<Arc<PerformanceReport>>,
+}
+
+/// By model and version.
+type Versions = BTreeMap<(String, String), Known>;
+
+fn versions(telemetry: &Telemetry) -> Versions {
+    let mut versions = Versions::new();
     for info in telemetry.models() {
         versions.entry((info.model, info.version)).or_default();
     }
@@ -38,9 +53,19 @@ pub(crate) fn overview(telemetry: &Telemetry, reason: Option<String>) -> String 
         let series = &view.report.series;
         if series.segment.is_none() {
             let key = (series.model.clone(), series.version.clone());
-            versions.entry(key).or_default().push(view);
+            versions.entry(key).or_default().columns.push(view);
         }
     }
+    for report in status::performance(telemetry) {
+        let key = (report.model.clone(), report.version.clone());
+        versions.entry(key).or_default().performance.push(report);
+    }
+    versions
+}
+
+/// The whole page.
+pub(crate) fn overview(telemetry: &Telemetry, reason: Option<String>) -> String {
+    let mut versions = versions(telemetry);
     let alerts = telemetry.active_alerts();
     let mut page = String::with_capacity(64 * 1_024);
     let _ = write!(
@@ -53,7 +78,7 @@ pub(crate) fn overview(telemetry: &Telemetry, reason: Option<String>) -> String 
          <link rel=\"stylesheet\" href=\"/style.css\">\n</head>\n<body>\n\
          <header><h1><span class=\"mark\" aria-hidden=\"true\"></span>Driftline</h1>\n\
          <nav><a href=\"/metrics\">metrics</a> <a href=\"/api/v1/status\">status</a> \
-         <a href=\"/api/v1/reports\">reports</a></nav></header>\n<main data-ready=\"true\">\n"
+         <a href=\"/api/v1/reports\">reports</a> <a href=\"/api/v1/performance\">performance</a></nav></header>\n<main data-ready=\"true\">\n"
     );
     if let Some(reason) = reason {
         let _ = writeln!(
@@ -69,8 +94,8 @@ pub(crate) fn overview(telemetry: &Telemetry, reason: Option<String>) -> String 
     );
     cards(&mut page, &telemetry.totals(), alerts.len());
     alert_list(&mut page, &alerts);
-    for ((model, version), views) in &mut versions {
-        model_section(&mut page, model, version, views);
+    for ((model, version), known) in &mut versions {
+        model_section(&mut page, model, version, known);
     }
     let _ = write!(
         page,
@@ -81,10 +106,20 @@ pub(crate) fn overview(telemetry: &Telemetry, reason: Option<String>) -> String 
 }
 
 /// The whole in one sentence.
-fn verdict(versions: &BTreeMap<(String, String), Vec<SeriesView>>) -> String {
-    let views: Vec<&SeriesView> = versions.values().flatten().collect();
+fn verdict(versions: &Versions) -> String {
+    let views: Vec<&SeriesView> = versions.values().flat_map(|k| &k.columns).collect();
+    let by_labels = versions.values().filter(|known| {
+        let mut windows = known.performance.iter();
+        windows.any(|report| report.state == SeriesState::Drifted)
+    });
+    let by_labels = by_labels.count();
+    let labels = match by_labels {
+        0 => String::new(),
+        1 => " 1 model drifts by its labels.".to_owned(),
+        n => format!(" {n} models drift by their labels."),
+    };
     if views.is_empty() {
-        return "No window has closed yet: waiting for the first events.".to_owned();
+        return format!("No window has closed yet: waiting for the first events.{labels}");
     }
     let columns = |wanted: &dyn Fn(&SeriesView) -> bool| {
         let kept = views.iter().filter(|v| wanted(v)).map(|v| &v.report.series);
@@ -93,9 +128,10 @@ fn verdict(versions: &BTreeMap<(String, String), Vec<SeriesView>>) -> String {
     let drifted = columns(&|v| v.report.state == SeriesState::Drifted);
     let all = columns(&|_| true);
     match drifted {
+        0 if by_labels > 0 => format!("None of {all} watched columns drifts.{labels}"),
         0 => format!("Nothing drifts: {all} columns are watched."),
-        1 => format!("1 of {all} watched columns has drifted."),
-        n => format!("{n} of {all} watched columns have drifted."),
+        1 => format!("1 of {all} watched columns has drifted.{labels}"),
+        n => format!("{n} of {all} watched columns have drifted.{labels}"),
     }
 }
 
@@ -154,10 +190,11 @@ fn alert_list(page: &mut String, alerts: &[AlertEvent]) {
     page.push_str("</section>\n");
 }
 
-fn model_section(page: &mut String, model: &str, version: &str, views: &mut [SeriesView]) {
-    let worst = views
-        .iter()
-        .map(|v| v.report.state)
+fn model_section(page: &mut String, model: &str, version: &str, known: &mut Known) {
+    let columns = known.columns.iter().map(|v| v.report.state);
+    let labels = known.performance.iter().map(|r| r.state);
+    let worst = columns
+        .chain(labels.filter(|s| status::is_a_finding(*s)))
         .max_by_key(|s| urgency(*s));
     let _ = writeln!(
         page,
@@ -166,7 +203,8 @@ fn model_section(page: &mut String, model: &str, version: &str, views: &mut [Ser
         Text(version),
         badge(worst.unwrap_or(SeriesState::WarmingUp))
     );
-    if views
+    if known
+        .columns
         .iter()
         .any(|v| v.report.decision.as_ref().is_some_and(|d| !d.calibrated))
     {
@@ -175,10 +213,16 @@ fn model_section(page: &mut String, model: &str, version: &str, views: &mut [Ser
              makes them fit the model's history.</p>\n",
         );
     }
-    if views.is_empty() {
-        page.push_str("<p class=\"more\">No window of it has closed yet.</p></section>\n");
-        return;
+    if known.columns.is_empty() {
+        page.push_str("<p class=\"more\">No window of it has closed yet.</p>\n");
+    } else {
+        column_table(page, &mut known.columns);
     }
+    performance::table(page, &known.performance);
+    page.push_str("</section>\n");
+}
+
+fn column_table(page: &mut String, views: &mut [SeriesView]) {
     // Worst first; within a state the largest distance first; then by name, so rows do not jump.
     views.sort_by(|a, b| {
         let rank = |v: &SeriesView| (Reverse(urgency(v.report.state)), role_rank(&v.report));
@@ -219,7 +263,6 @@ fn model_section(page: &mut String, model: &str, version: &str, views: &mut [Ser
             views.len() - ROWS_MAX
         );
     }
-    page.push_str("</section>\n");
 }
 
 fn role_rank(report: &WindowReport) -> u8 {

@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use driftline_telemetry::{TEXT_FORMAT, Telemetry};
 use serde::{Deserialize, Serialize};
 
-use crate::status::{Report, Status};
+use crate::status::{PerformanceReports, Report, Status};
 use crate::{HttpOptions, Readiness, page};
 
 /// The longest path and query.
@@ -45,6 +45,7 @@ pub(crate) fn router(options: &HttpOptions, telemetry: Telemetry, readiness: Rea
         .route("/readyz", get(ready))
         .route("/api/v1/status", get(status))
         .route("/api/v1/reports", get(reports))
+        .route("/api/v1/performance", get(performance))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), bounds))
@@ -155,6 +156,8 @@ async fn status(State(app): State<App>) -> Result<Response, Response> {
 pub(crate) struct Filter {
     pub(crate) model: Option<String>,
     pub(crate) version: Option<String>,
+    /// `field=value`; empty for all events together.
+    pub(crate) segment: Option<String>,
     pub(crate) feature: Option<String>,
     pub(crate) window: Option<String>,
 }
@@ -165,6 +168,14 @@ async fn reports(
 ) -> Result<Response, Response> {
     let reports = blocking(move || Report::matching(&app.telemetry, &filter)).await?;
     Ok(Json(reports).into_response())
+}
+
+async fn performance(
+    State(app): State<App>,
+    Query(filter): Query<Filter>,
+) -> Result<Response, Response> {
+    let matching = move || PerformanceReports::matching(&app.telemetry, &filter);
+    Ok(Json(blocking(matching).await?).into_response())
 }
 
 async fn overview(State(app): State<App>) -> Result<Response, Response> {

@@ -7,6 +7,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use driftline_event::{Maturity, PerformanceReport, SeriesState, Timestamp};
 use driftline_http::{HttpOptions, Readiness, ServeError, Server, serve};
 use driftline_telemetry::{Telemetry, TelemetryOptions};
 use serde_json::Value;
@@ -111,6 +112,94 @@ fn the_api_has_models_states_alerts_and_filtered_reports() {
     );
     assert_eq!(hostile["matching"], 2);
     assert_eq!(json(&server, "/api/v1/reports?model=nobody")["matching"], 0);
+}
+
+/// A newer window of the model, whose labels are still to come, and hostile ones.
+fn record_performance(telemetry: &Telemetry) {
+    let known = common::performance();
+    let mut newer = PerformanceReport {
+        revision: 0,
+        realised: Vec::new(),
+        ..known.clone()
+    };
+    newer.window.start = known.window.end;
+    newer.window.end = Timestamp::from_seconds(1_772_409_600);
+    newer.maturity = Maturity {
+        predicted: 17_000,
+        coverage: Some(0.0),
+        ..Maturity::default()
+    };
+    newer.state = SeriesState::NotEnoughData;
+    telemetry.record_performance(newer);
+    let mut hostile = PerformanceReport {
+        version: "<i>4".to_owned(),
+        state: SeriesState::Drifted,
+        ..known.clone()
+    };
+    hostile.window.name = "<script>alert(2)</script>".to_owned();
+    hostile.realised[0].class = Some("<b>".to_owned());
+    hostile.baseline[0].value = f64::MAX;
+    telemetry.record_performance(hostile);
+    telemetry.record_performance(PerformanceReport {
+        segment: Some("region=eu".to_owned()),
+        ..known
+    });
+}
+
+#[test]
+fn the_api_has_what_labels_say() {
+    let (server, _, telemetry) = start();
+    record_performance(&telemetry);
+    let status = json(&server, "/api/v1/status");
+    let lines = status["performance"].as_array().expect("a list");
+    assert_eq!(lines.len(), 3);
+    let (mature, newest, hostile) = (&lines[0], &lines[1], &lines[2]);
+    assert_eq!(mature["model"], "credit");
+    assert_eq!(mature["maturity"]["coverage"], 0.5);
+    assert_eq!(mature["realised"][0]["metric"], "roc_auc");
+    assert_eq!(newest["maturity"]["is_mature"], false);
+    assert_eq!(newest["realised"], serde_json::json!([]));
+    assert_eq!(newest["estimated"][0]["value"], 0.74);
+    assert_eq!(
+        hostile["realised"],
+        serde_json::json!([]),
+        "only those over all classes"
+    );
+    let version = &status["models"].as_array().expect("models")[0];
+    assert_eq!(version["version"], "3", "it has no part in {version}");
+    assert_eq!(status["models"][1]["state"], "drifted");
+
+    let of = |query: &str| json(&server, &format!("/api/v1/performance{query}"));
+    assert_eq!(of("")["matching"], 4);
+    assert_eq!(of("?model=credit&version=3")["matching"], 3);
+    assert_eq!(of("?version=3&segment=")["matching"], 2);
+    let segment = of("?segment=region%3Deu&window=1d");
+    assert_eq!(segment["matching"], 1);
+    assert_eq!(segment["reports"][0]["realised"][0]["value"], 0.71);
+    assert_eq!(of("?window=7d")["matching"], 0);
+}
+
+#[test]
+fn the_page_has_a_table_of_performance() {
+    let telemetry = Telemetry::new(TelemetryOptions::default());
+    let server = serve(options(), telemetry.clone(), Readiness::new("")).expect("a free port");
+    telemetry.record_report(common::report(common::series("credit", "age"), "24h", 0.01));
+    let (.., body) = get(&server, "/");
+    assert!(!body.contains("data-testid=\"performance\""), "{body}");
+    telemetry.record_performance(common::performance());
+    record_performance(&telemetry);
+    let (.., body) = get(&server, "/");
+    assert_eq!(body.matches("data-testid=\"performance\"").count(), 2);
+    assert!(body.contains("AUC estimated"), "{body}");
+    assert!(
+        body.contains("<td class=\"num\" data-v=\"0.71\">0.7100<small>0.6900 to 0.7300</small>")
+    );
+    assert!(body.contains("50.0 %<small>usual 60.0 %</small>"));
+    assert!(body.contains("60 min<small>p95 10.0 h</small>"));
+    assert_eq!(body.matches("labels still come").count(), 1);
+    assert!(body.contains("None of 1 watched columns drifts. 1 model drifts by its labels."));
+    assert!(!body.contains("<script") && !body.contains("<i>") && !body.contains("<b>"));
+    assert!(body.contains("&lt;script&gt;alert(2)&lt;/script&gt;"));
 }
 
 #[test]
