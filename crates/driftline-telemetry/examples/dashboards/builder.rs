@@ -33,6 +33,8 @@ pub(crate) struct Panel {
     pub(crate) targets: Vec<(String, &'static str)>,
     /// Names for the values 0 and 1.
     pub(crate) words: Option<[&'static str; 2]>,
+    /// Whether lines are drawn from zero on, as shares and counts are.
+    pub(crate) from_zero: bool,
 }
 
 /// A variable whose values come from a label.
@@ -237,7 +239,9 @@ impl Panel {
         }
         if matches!(self.kind, Kind::Lines | Kind::Areas) {
             let areas = self.kind == Kind::Areas;
-            defaults["min"] = json!(0);
+            if self.from_zero {
+                defaults["min"] = json!(0);
+            }
             defaults["custom"] = json!({
                 "drawStyle": "line", "lineWidth": 1, "fillOpacity": if areas { 25 } else { 0 },
                 "showPoints": "never", "spanNulls": false, "lineInterpolation": "stepAfter",
@@ -247,20 +251,31 @@ impl Panel {
         defaults
     }
 
-    /// Thresholds are dashed, so that colour is not the only sign.
+    /// Thresholds and baselines are dashed, estimates finely, so that colour is not the only sign.
     fn overrides(&self) -> Value {
-        if self.kind != Kind::Lines || !self.targets.iter().any(|(_, l)| l.starts_with("threshold"))
-        {
-            return json!([]);
-        }
-        json!([{
-            "matcher": {"id": "byRegexp", "options": "^threshold.*"},
-            "properties": [
-                {"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [10, 10]}},
-                {"id": "custom.lineWidth", "value": 2},
-                {"id": "color", "value": {"mode": "fixed", "fixedColor": "#D55E00"}},
-            ],
-        }])
+        let limit = json!({"mode": "fixed", "fixedColor": "#D55E00"});
+        let styles = [
+            ("threshold", "dash", [10, 10], Some(&limit)),
+            ("baseline", "dash", [10, 10], Some(&limit)),
+            ("estimated", "dash", [4, 6], None),
+        ];
+        let has = |prefix: &str| self.targets.iter().any(|(_, l)| l.starts_with(prefix));
+        let drawn = styles.iter().filter(|(prefix, ..)| has(prefix));
+        let overrides =
+            drawn
+                .filter(|_| self.kind == Kind::Lines)
+                .map(|(prefix, fill, dash, color)| {
+                    let mut properties = vec![
+                        json!({"id": "custom.lineStyle", "value": {"fill": fill, "dash": dash}}),
+                        json!({"id": "custom.lineWidth", "value": 2}),
+                    ];
+                    properties.extend(color.map(|color| json!({"id": "color", "value": color})));
+                    json!({
+                        "matcher": {"id": "byRegexp", "options": format!("^{prefix}.*")},
+                        "properties": properties,
+                    })
+                });
+        overrides.collect()
     }
 
     fn transformations(&self) -> Value {

@@ -1,4 +1,7 @@
-//! "Driftline · model": what drifts, whether the data is sound, and whether the service keeps up.
+//! "Driftline · model": what drifts, how good the model is, whether the data is sound, and whether the service keeps up.
+
+#[path = "performance.rs"]
+mod performance;
 
 use crate::builder::{Dashboard, Kind, Panel, Variable};
 
@@ -20,7 +23,7 @@ pub(crate) fn dashboards() -> Vec<Dashboard> {
     vec![Dashboard {
         uid: "driftline-model",
         title: "Driftline · model",
-        description: "One model: what has drifted from its reference, and whether its data is sound.",
+        description: "One model: what has drifted from its reference, how good it is, and whether its data is sound.",
         variables: variables(),
         annotation: (
             format!(
@@ -33,6 +36,7 @@ pub(crate) fn dashboards() -> Vec<Dashboard> {
         rows: vec![
             ("At a glance", glance()),
             ("Drift", drift()),
+            ("Performance", performance::panels()),
             ("Data quality", quality()),
             ("Data flow", flow()),
             ("Service", service()),
@@ -80,6 +84,12 @@ fn variables() -> Vec<Variable> {
             false,
         ),
         variable(
+            "metric",
+            "Metric",
+            r#"driftline_performance{job=~"$job",instance=~"$instance",model=~"$model"}"#,
+            false,
+        ),
+        variable(
             "feature",
             "Feature",
             r#"driftline_drift_score{job=~"$job",instance=~"$instance",model=~"$model"}"#,
@@ -104,6 +114,7 @@ fn panel(
         height,
         targets,
         words: None,
+        from_zero: true,
     }
 }
 
@@ -347,8 +358,8 @@ fn service() -> Vec<Panel> {
         (Kind::States, "none"),
         (12, 8),
         vec![(
-            format!("max by (monitor, severity) (driftline_alert_active{{{VERSION}}})"),
-            "{{monitor}} ({{severity}})",
+            format!("max by (monitor, kind, severity) (driftline_alert_active{{{VERSION}}})"),
+            "{{monitor}}: {{kind}} ({{severity}})",
         )],
     );
     alerts.words = Some(["quiet", "firing"]);
