@@ -29,9 +29,8 @@ pub(super) fn check(raw: RawConfig, directory: &Path, problems: &mut Problems) -
     checker.name("app", &app);
     let instance = raw.instance.unwrap_or_else(|| "0".into());
     checker.name("instance", &instance);
-    let is_given = |topic: &RawTopic| {
-        topic.retention.is_some() || topic.properties.contains_key(RETENTION)
-    };
+    let is_given =
+        |topic: &RawTopic| topic.retention.is_some() || topic.properties.contains_key(RETENTION);
     let given = Given {
         partials: is_given(&raw.topics.partials),
         outcomes: is_given(&raw.topics.outcomes),

@@ -19,8 +19,8 @@ pub use columns::{Columns, Role};
 pub use error::FileError;
 pub use input::{Format, Input};
 pub use label::{LabelFile, LabelStep};
-pub(crate) use prediction::{scores_column, time_of};
 pub use prediction::{PredictionDefaults, PredictionFile, Step};
+pub(crate) use prediction::{scores_column, time_of};
 pub use record::{Cell, Record, RecordReader};
 pub use table::{Table, TableColumn, TableFilter, Values};
 

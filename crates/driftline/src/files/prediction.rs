@@ -246,7 +246,9 @@ impl PredictionFile {
 /// The output column `scores.<class>` that a file's column of this name is.
 pub(crate) fn scores_column(name: &str) -> Option<String> {
     let prefixes = ["prediction.scores.", "scores."];
-    let class = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix))?;
+    let class = prefixes
+        .iter()
+        .find_map(|prefix| name.strip_prefix(prefix))?;
     Some(format!("scores.{class}"))
 }
 
