@@ -241,11 +241,12 @@ pub struct KindOptions {
 /// Options of `replay`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
-Writes reports.jsonl (a line per window, series and close), alerts.jsonl and summary.json to the
-directory.
+Writes reports.jsonl (a line per window, series and close), performance.jsonl (a line per window of
+predictions and revision, with --labels), alerts.jsonl and summary.json to the directory.
 
 Examples:
   driftline replay --config driftline.yaml --predictions events.parquet --out out/
+  driftline replay --config driftline.yaml --predictions events.csv --labels labels.csv --out out/
   driftline replay --config driftline.yaml --predictions jan.csv feb.csv --out out/ --fail-on drift")]
 pub struct ReplayArgs {
     /// The configuration file; its Kafka sections are not used

@@ -178,6 +178,11 @@ impl Summary {
         self.performance.alerts()
     }
 
+    /// The performance of the windows of the longest size as a table for people; none where labels said nothing.
+    pub fn longest_performance_table(&self) -> Option<String> {
+        self.performance_table(self.performance.longest()?)
+    }
+
     /// The performance of the windows of one name as a table for people; none where labels said nothing.
     pub fn performance_table(&self, window: &str) -> Option<String> {
         self.performance.table(window)

@@ -21,7 +21,7 @@ use crate::exit::{Exit, Failure};
 use crate::files::{Input, LabelFile, PredictionDefaults, PredictionFile, Step};
 use crate::pipeline::models::{self, Labelling};
 use crate::pipeline::{self, joiner_options, observer_options};
-use crate::summary::{SeriesSummary, Summary};
+use crate::summary::{ConceptAlert, PerformanceSummary, SeriesSummary, Summary};
 use crate::terminal;
 pub use labels::LabelOptions;
 use labels::Labels;
@@ -51,7 +51,9 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
         &topic,
     );
     if labelling == Labelling::Joined {
-        replay.join(&models, label_options(args, &config, &models)?)?;
+        let column = args.label_column.as_deref();
+        let options = label_options((&args.labels, column), &config, &models)?;
+        replay.join(&models, options)?;
     }
     let mut files = Files::create(&args.out)?;
     let defaults = PredictionDefaults {
@@ -80,6 +82,9 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     };
     let (summary, counts) = files.close(replay.counts)?;
     terminal::print(&summary.table(|series| reference_mean(&models, series)))?;
+    if let Some(table) = summary.longest_performance_table() {
+        terminal::print(&format!("\n{table}"))?;
+    }
     terminal::print(&format!(
         "\n{} predictions counted, {} dropped, {} alerts. Details: {}\n",
         counts.counted,
@@ -90,9 +95,12 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// The label files, opened, and how they are joined.
-fn label_options(
-    args: &ReplayArgs,
+/// The label files, opened, and how they are joined. `column` has the labels, if it is not the usual one.
+///
+/// # Errors
+/// When no model can be given labels, or a file cannot be used.
+pub fn label_options(
+    (files, column): (&[PathBuf], Option<&str>),
     config: &Config,
     models: &ModelSet,
 ) -> Result<LabelOptions, Failure> {
@@ -102,7 +110,7 @@ fn label_options(
         return Err(Failure::config(message).hint(hint));
     }
     let open = |path: &PathBuf| {
-        let file = LabelFile::open(&Input::from(path.as_path()), args.label_column.as_deref())?;
+        let file = LabelFile::open(&Input::from(path.as_path()), column)?;
         if !file.has_times() {
             let message = format!("{}: no column says when a label came", path.display());
             let hint = "name it observed_at or label_ts";
@@ -110,7 +118,7 @@ fn label_options(
         }
         Ok(file)
     };
-    let files: Result<Vec<LabelFile>, Failure> = args.labels.iter().map(open).collect();
+    let files: Result<Vec<LabelFile>, Failure> = files.iter().map(open).collect();
     Ok(LabelOptions {
         files: files?,
         forwarder: pipeline::label_options(config, 1),
@@ -310,6 +318,9 @@ struct SummaryFile<'a> {
     alerts: u64,
     violations: &'a [String],
     series: Vec<SeriesSummary>,
+    /// Every window of predictions, as its last revision had it.
+    performance: Vec<PerformanceSummary>,
+    concept_alerts: &'a [ConceptAlert],
 }
 
 impl Files {
@@ -361,6 +372,8 @@ impl Files {
             alerts: self.summary.alerts(),
             violations: &self.violations,
             series: self.summary.rows(),
+            performance: self.summary.performance(),
+            concept_alerts: self.summary.concept_alerts(),
         };
         serde_json::to_writer_pretty(&mut file, &summary)
             .map_err(|e| Failure::internal(format_args!("cannot write summary.json: {e}")))?;

@@ -128,6 +128,16 @@ impl Performance {
         &self.alerts
     }
 
+    /// The name of the window size that there are fewest windows of: the one that fits a page.
+    pub(super) fn longest(&self) -> Option<&str> {
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        for (_, row) in self.windows.values() {
+            *counts.entry(&row.window).or_default() += 1;
+        }
+        let fewest = counts.into_iter().min_by_key(|(_, n)| *n);
+        fewest.map(|(name, _)| name)
+    }
+
     /// The windows of one name as a table for people; none where there is none.
     pub(super) fn table(&self, window: &str) -> Option<String> {
         let rows: Vec<&(Task, PerformanceSummary)> = self

@@ -53,7 +53,7 @@ impl Checker<'_> {
         );
         self.whole_steps(ttl, step, &ttl_path);
         let wait_path = key(path, "wait");
-        let wait = self.duration(raw.wait.as_ref(), &wait_path, default.wait.min(ttl));
+        let wait = self.duration(raw.wait.as_ref(), &wait_path, ttl);
         if wait > ttl {
             let hint = "give a ttl at least as long as wait";
             self.error(&wait_path, "predictions expire before this", hint);
