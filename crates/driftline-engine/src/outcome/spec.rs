@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use driftline_detect::sequential::{Compat, Detector, DetectorName, ParameterError};
 use driftline_event::{Better, Metric, Severity};
-use driftline_sketch::DELAY_EDGES;
+use driftline_sketch::{DELAY_EDGES, MissingOutput, OutcomeColumns};
 use driftline_stat::performance::{OptionsProblem, PerformanceOptions};
 
 use crate::decision::DecisionSpec;
@@ -210,8 +210,14 @@ impl LabelSpec {
     /// Everything that is wrong with it as part of `spec`, but for what depends on other versions.
     pub(crate) fn problems(&self, spec: &ModelSpec) -> Vec<SpecReason> {
         let mut problems = self.time_problems(spec);
-        if spec.profile.outcome().is_none() {
-            problems.push(LabelProblem::NoOutcome);
+        let layout = spec.profile.layout(Vec::new());
+        match spec.profile.outcome() {
+            None => problems.push(LabelProblem::NoOutcome),
+            Some(outcome) => problems.extend(
+                OutcomeColumns::resolve(outcome, &layout)
+                    .err()
+                    .map(LabelProblem::Output),
+            ),
         }
         let share = |x: f64| x > 0.0 && x <= 1.0;
         let shares = [
@@ -334,6 +340,9 @@ pub enum LabelProblem {
         "the reference says nothing about labels; build it again with the columns of prediction and label named"
     )]
     NoOutcome,
+    /// The reference knows labels, but not all of the outputs that they are compared by.
+    #[error(transparent)]
+    Output(MissingOutput),
     /// The step does not consist of panes.
     #[error("the labels' step must be a whole multiple of the pane")]
     Step,

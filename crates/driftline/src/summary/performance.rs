@@ -221,11 +221,9 @@ fn short(x: f64) -> String {
 /// The month of the calendar, or both ends.
 fn span(row: &PerformanceSummary) -> String {
     let (start, end) = (day(row.start), day(row.end));
-    let is_month = start.ends_with("-01") && end.ends_with("-01") && row.window == "month";
-    if is_month {
-        start.trim_end_matches("-01").to_owned()
-    } else {
-        format!("{start} to {end}")
+    match (start.strip_suffix("-01"), end.strip_suffix("-01")) {
+        (Some(month), Some(_)) if row.window == "month" => month.to_owned(),
+        _ => format!("{start} to {end}"),
     }
 }
 
