@@ -131,7 +131,7 @@ impl ModelSpec {
     }
 
     /// The false alarms a month that columns may have, out of those of `decision`: all that labels leave.
-    pub(crate) fn column_alarms(&self, decision: &DecisionSpec) -> f64 {
+    pub fn column_alarms(&self, decision: &DecisionSpec) -> f64 {
         let of_labels = self.labels.as_ref().map_or(0.0, |l| l.budget_share);
         decision.alarms_per_month * (1.0 - of_labels)
     }

@@ -8,6 +8,7 @@ use driftline_sketch::{ColumnSummary, ReferenceProfile};
 
 use super::collect::History;
 use super::fit::{SliceFound, VersionFound};
+use super::labels::LabelsReport;
 use super::report::{ColumnReport, SegmentReport, StreamReport, VersionReport};
 use super::{ColumnEntry, SegmentEntry, StreamEntry, VersionEntry, encode_slot};
 
@@ -47,13 +48,17 @@ impl VersionReport {
                 slots(&None).unwrap_or_default()
             },
             segments: self.segments.iter().map(entry).collect(),
+            labels: self.labels.as_ref().map(LabelsReport::entry),
         }
     }
 }
 
+/// Four decimals are a thousandth of what any decision rests on.
+pub(super) fn round(x: f64) -> f64 {
+    (x * 1e4).ceil() / 1e4
+}
+
 fn columns_entry(columns: &[ColumnReport]) -> Vec<ColumnEntry> {
-    // Four decimals are a thousandth of what any decision rests on.
-    let round = |x: f64| (x * 1e4).ceil() / 1e4;
     let stream = |stream: &StreamReport| StreamEntry {
         dispersion: round(stream.dispersion),
         band: round(stream.band),

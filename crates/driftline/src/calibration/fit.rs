@@ -27,7 +27,7 @@ const TRIAL_SECONDS_MAX: f64 = 120.0;
 /// But not of fewer than this.
 const MONTHS_MIN: usize = 20;
 /// The tolerance of shapes that a short history is not trusted to go below.
-const SHORT_TOLERANCE: f64 = 0.1;
+pub(super) const SHORT_TOLERANCE: f64 = 0.1;
 
 /// The streams of a column, in the engine's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,10 +85,15 @@ impl Found {
     }
 
     /// Gives the stream another band.
-    fn set_band(&mut self, band: f64) {
+    pub(super) fn set_band(&mut self, band: f64) {
         let tolerated = |band: f64| self.options.bank.tolerance.max(band);
         self.chosen.tolerance += tolerated(band) - tolerated(self.chosen.band);
         self.chosen.band = band;
+    }
+
+    /// Gives the stream the next wider band.
+    pub(super) fn widen(&mut self) {
+        self.set_band(self.chosen.band.max(self.options.bank.tolerance) * RAISE);
     }
 }
 
@@ -334,27 +339,38 @@ fn try_out(
             }
         }
     }
+    let outcome = widen(&mut trial, plan.budget, |trial, stream, done| {
+        progress("widening bands", done);
+        let (segment, column, side) = &places[stream];
+        let slice = found.slices.get_mut(segment)?;
+        slice.columns[*column][*side].widen();
+        let lived = live(plan, trial, &histories[segment], slice, *column);
+        lived.into_iter().nth(*side)
+    });
+    found.trial = Some(outcome);
+}
+
+/// Has the bands of those streams widened that have the most evidence in an alarm, until the budget holds. `relive` widens
+/// the band of a stream and says what it lives through then; it hears which part of the rounds has gone by.
+pub(super) fn widen(
+    trial: &mut Bootstrap,
+    budget: f64,
+    mut relive: impl FnMut(&Bootstrap, usize, f64) -> Option<Vec<f32>>,
+) -> Outcome {
     let mut outcome = trial.outcome();
     for round in 0..ROUNDS_MAX {
-        if outcome.alarms == 0 || outcome.at_most() <= plan.budget {
+        if outcome.alarms == 0 || outcome.at_most() <= budget {
             break;
         }
-        progress("widening bands", round as f64 / ROUNDS_MAX as f64);
         for stream in std::mem::take(&mut outcome.blamed) {
-            let (segment, column, side) = &places[stream];
-            let Some(slice) = found.slices.get_mut(segment) else {
-                continue;
-            };
-            let one = &mut slice.columns[*column][*side];
-            one.set_band(one.chosen.band.max(one.options.bank.tolerance) * RAISE);
-            let lived = live(plan, &trial, &histories[segment], slice, *column);
-            if let Some(lived) = lived.into_iter().nth(*side) {
+            let lived = relive(trial, stream, round as f64 / ROUNDS_MAX as f64);
+            if let Some(lived) = lived {
                 trial.set(stream, lived);
             }
         }
         outcome = trial.outcome();
     }
-    found.trial = Some(outcome);
+    outcome
 }
 
 /// What both streams of a column live through.

@@ -7,16 +7,20 @@ mod base64;
 pub mod collect;
 mod entry;
 pub mod fit;
+pub mod labels;
 pub mod report;
 mod words;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use driftline_detect::calibration::Outcome;
 use driftline_engine::{Calibration, ColumnCalibration, SliceCalibration, Slot, StreamCalibration};
 use driftline_event::{ColumnRole, Season, Timestamp};
 use driftline_sketch::{ColumnSummary, ReferenceProfile};
 use serde::{Deserialize, Serialize};
+
+use labels::LabelsEntry;
 
 /// The format of the file.
 pub const FORMAT: u32 = 1;
@@ -62,6 +66,9 @@ pub struct VersionEntry {
     /// By `field=value`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub segments: BTreeMap<String, SegmentEntry>,
+    /// What the history's labels say; absent if it was calibrated without them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<LabelsEntry>,
 }
 
 /// The history of a version.
@@ -94,6 +101,19 @@ pub struct AlarmsEntry {
     pub interval: (f64, f64),
     /// Its one-sided 95 % upper limit.
     pub at_most: f64,
+}
+
+impl AlarmsEntry {
+    fn new(budget: f64, outcome: &Outcome) -> Self {
+        Self {
+            budget,
+            months: outcome.months,
+            alarms: outcome.alarms,
+            per_month: outcome.per_month(),
+            interval: outcome.interval(),
+            at_most: outcome.at_most(),
+        }
+    }
 }
 
 /// One column.
@@ -136,7 +156,8 @@ pub struct SegmentEntry {
 const HEADER: &str = "\
 # Written by `driftline calibrate`. Name it under models[].versions[].calibration.
 # dispersion: how much more counts vary than those of independent events. band: how far shares wander without
-# drift, Cohen's h. slots: what each hour usually looks like, in the bins of the reference.
+# drift, Cohen's h. slots: what each hour usually looks like, in the bins of the reference. labels: the same for what
+# labels show, by how long they took.
 ";
 
 impl CalibrationFile {
@@ -240,6 +261,11 @@ impl VersionEntry {
                 .iter()
                 .map(segment)
                 .collect::<Result<_, _>>()?,
+            labels: self
+                .labels
+                .as_ref()
+                .map(LabelsEntry::to_calibration)
+                .transpose()?,
         })
     }
 }

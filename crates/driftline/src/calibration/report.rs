@@ -7,6 +7,7 @@ use driftline_sketch::ReferenceProfile;
 use serde::Serialize;
 
 use super::fit::{Found, Side, SliceFound, VersionFound};
+use super::labels::LabelsReport;
 use super::words::{count, date, minute, percent, span};
 use super::{AlarmsEntry, HistoryEntry};
 use crate::terminal::{self, clean};
@@ -19,6 +20,15 @@ const MEDIAN_SHARE: f64 = 0.6;
 const SHAPE_SHARE: f64 = 0.1;
 const QUALITY_SHARE: f64 = 0.001;
 const DAY_SECONDS: f64 = 86_400.0;
+/// What a table says about a stream, beside its name.
+pub(super) const COLUMNS: [&str; 6] = [
+    "bursts",
+    "band",
+    "tolerates",
+    "sees",
+    "after about",
+    "that is",
+];
 /// Bands and offsets from here on are worth a remark: half of what Cohen calls a small difference to a medium one.
 const WIDE: f64 = 0.3;
 const FAR: f64 = 0.15;
@@ -48,6 +58,9 @@ pub struct VersionReport {
     pub segments: Vec<SegmentReport>,
     /// Segments with too little history.
     pub segments_left_out: Vec<String>,
+    /// What the labels say, if there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<LabelsReport>,
 }
 
 /// The findings on one segment.
@@ -148,18 +161,12 @@ impl VersionReport {
             history,
             short: found.short,
             season: found.season,
-            alarms: found.trial.as_ref().map(|outcome| AlarmsEntry {
-                budget,
-                months: outcome.months,
-                alarms: outcome.alarms,
-                per_month: outcome.per_month(),
-                interval: outcome.interval(),
-                at_most: outcome.at_most(),
-            }),
+            alarms: found.trial.as_ref().map(|o| AlarmsEntry::new(budget, o)),
             fewer_months: found.fewer_months,
             columns: found.slices.get(&None).map(columns).unwrap_or_default(),
             segments: found.slices.iter().filter_map(segment).collect(),
             segments_left_out: found.left_out.clone(),
+            labels: None,
         }
     }
 
@@ -175,9 +182,13 @@ impl VersionReport {
             text.push_str(&table(&segment.columns));
         }
         text.push('\n');
-        text.push_str(&self.expectation());
+        text.push_str(&expectation(self.alarms.as_ref()));
         for remark in self.remarks() {
             text.push_str(&format!("- {remark}\n"));
+        }
+        if let Some(labels) = &self.labels {
+            text.push('\n');
+            text.push_str(&labels.text());
         }
         text
     }
@@ -205,29 +216,6 @@ impl VersionReport {
         )
     }
 
-    fn expectation(&self) -> String {
-        let Some(alarms) = &self.alarms else {
-            return "No trial was made, so nothing is said about alarms to expect.\n".to_owned();
-        };
-        let AlarmsEntry {
-            budget,
-            months,
-            per_month,
-            interval: (lower, upper),
-            ..
-        } = alarms;
-        let kept = if alarms.at_most <= *budget || alarms.alarms == 0 {
-            "within the budget"
-        } else {
-            "OVER the budget"
-        };
-        format!(
-            "Expected false alarms: {per_month:.2} a month, 95 % interval {lower:.2} to {upper:.2}; {kept} of {budget}.\n\
-             ({} in {months} months made of the history's days.)\n",
-            alarms.alarms
-        )
-    }
-
     /// What somebody should know, a sentence each.
     fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
@@ -249,7 +237,7 @@ impl VersionReport {
             let place = segment.map_or_else(String::new, |s| format!(" [{}]", clean(s)));
             for (side, stream) in [("", &column.shape), (" (quality)", &column.quality)] {
                 let name = format!("{}{side}{place}", clean(&column.column));
-                for remark in stream.remarks() {
+                for remark in stream.remarks("decision.step") {
                     match about.iter_mut().find(|(known, _)| *known == remark) {
                         Some((_, names)) => names.push(name.clone()),
                         None => about.push((remark, vec![name.clone()])),
@@ -270,9 +258,48 @@ impl VersionReport {
     }
 }
 
+/// What the trial says about alarms to expect.
+pub(super) fn expectation(alarms: Option<&AlarmsEntry>) -> String {
+    let Some(alarms) = alarms else {
+        return "No trial was made, so nothing is said about alarms to expect.\n".to_owned();
+    };
+    let AlarmsEntry {
+        budget,
+        months,
+        per_month,
+        interval: (lower, upper),
+        ..
+    } = alarms;
+    let kept = if alarms.at_most <= *budget || alarms.alarms == 0 {
+        "within the budget"
+    } else {
+        "OVER the budget"
+    };
+    format!(
+        "Expected false alarms: {per_month:.2} a month, 95 % interval {lower:.2} to {upper:.2}; {kept} of {budget}.\n\
+         ({} in {months} months made of the history's days.)\n",
+        alarms.alarms
+    )
+}
+
 impl StreamReport {
-    /// A line of the table.
-    fn row(&self, name: String) -> Vec<String> {
+    /// The findings on a stream, and the smallest change that it sees.
+    pub(super) fn new(found: &Found, sees: Option<Floor>) -> Self {
+        let dates = |days: &[i64]| days.iter().map(|day| date(*day)).collect();
+        Self {
+            dispersion: found.chosen.dispersion,
+            band: found.chosen.band,
+            band_measured: found.measured,
+            tolerance: found.chosen.tolerance,
+            offset: found.chosen.offset,
+            dropped: dates(&found.chosen.dropped),
+            suspect: dates(&found.chosen.suspect),
+            sees,
+        }
+    }
+
+    /// A line of the table; `events` is what is counted.
+    pub(super) fn row(&self, name: String, events: &str) -> Vec<String> {
         let sees = self.sees.as_ref();
         let dash = || "–".to_owned();
         vec![
@@ -281,12 +308,13 @@ impl StreamReport {
             format!("{:.3}", self.band),
             format!("{:.3}", self.tolerance),
             sees.map_or_else(|| "nothing".to_owned(), |f| f.change.clone()),
-            sees.map_or_else(dash, |f| format!("{} events", count(f.events))),
+            sees.map_or_else(dash, |f| format!("{} {events}", count(f.events))),
             sees.map_or_else(dash, |f| span(f.seconds)),
         ]
     }
 
-    fn remarks(&self) -> Vec<String> {
+    /// What somebody should know; `step` is the setting that averages more.
+    pub(super) fn remarks(&self, step: &str) -> impl Iterator<Item = String> {
         let mut remarks = Vec::new();
         if !self.dropped.is_empty() {
             remarks.push(format!("drifted on {}, left out", self.dropped.join(", ")));
@@ -311,30 +339,36 @@ impl StreamReport {
             ));
         }
         if self.band > WIDE {
-            let remark =
-                "only large shifts can be told from its wander; a longer decision.step averages it";
-            remarks.push(remark.to_owned());
+            remarks.push(format!(
+                "only large shifts can be told from its wander; a longer {step} averages it"
+            ));
         }
-        remarks
+        remarks.into_iter()
     }
 }
 
 fn stream(found: &Found, side: Side, kind: ColumnKind) -> StreamReport {
-    let dates = |days: &[i64]| days.iter().map(|day| date(*day)).collect();
-    StreamReport {
-        dispersion: found.chosen.dispersion,
-        band: found.chosen.band,
-        band_measured: found.measured,
-        tolerance: found.chosen.tolerance,
-        offset: found.chosen.offset,
-        dropped: dates(&found.chosen.dropped),
-        suspect: dates(&found.chosen.suspect),
-        sees: floor(found, side, kind),
-    }
+    let (part, from) = match side {
+        Side::Shape => (MEDIAN_SHARE, SHAPE_SHARE),
+        Side::Quality => (1.0, QUALITY_SHARE),
+    };
+    let change = |shift: f64, h: f64| match (side, kind) {
+        (Side::Shape, ColumnKind::Numeric) => format!("{shift} sd"),
+        _ => {
+            let to = share(arcsine(from) + h);
+            format!("{} → {}", percent(from), percent(to))
+        }
+    };
+    StreamReport::new(found, floor(found, part, change))
 }
 
-/// The smallest shift on a round scale that is seen within a day or step, or else the smallest that is seen at all.
-fn floor(found: &Found, side: Side, kind: ColumnKind) -> Option<Floor> {
+/// The smallest shift on a round scale that is seen within a day or step, or else the smallest that is seen at all. It takes
+/// `part` of the bound for one indicator, and `change` says in words what it is.
+pub(super) fn floor(
+    found: &Found,
+    part: f64,
+    change: impl Fn(f64, f64) -> String,
+) -> Option<Floor> {
     let per_day = found.fit.events_per_day.max(1.0);
     // Nothing is seen before the step that it happens in has ended.
     let per_step = per_day * found.options.pane.as_secs_f64() / DAY_SECONDS;
@@ -343,20 +377,9 @@ fn floor(found: &Found, side: Side, kind: ColumnKind) -> Option<Floor> {
         let (tolerance, dispersion) = (found.chosen.tolerance, found.chosen.dispersion);
         let shifts = &found.options.bank.shifts;
         let bound = events_to_see(h, tolerance, dispersion, found.price(), shifts);
-        let (events, from) = match side {
-            Side::Shape => (MEDIAN_SHARE * bound, SHAPE_SHARE),
-            Side::Quality => (bound, QUALITY_SHARE),
-        };
-        let events = events.max(per_step);
-        let change = match (side, kind) {
-            (Side::Shape, ColumnKind::Numeric) => format!("{shift} sd"),
-            _ => {
-                let to = share(arcsine(from) + h);
-                format!("{} → {}", percent(from), percent(to))
-            }
-        };
+        let events = (part * bound).max(per_step);
         Floor {
-            change,
+            change: change(shift, h),
             h,
             events,
             seconds: events / per_day * DAY_SECONDS,
@@ -375,22 +398,14 @@ fn table(columns: &[ColumnReport]) -> String {
         ("data quality", |column| &column.quality),
     ];
     let tables = sides.map(|(title, stream)| {
-        let header = [
-            title,
-            "bursts",
-            "band",
-            "tolerates",
-            "sees",
-            "after about",
-            "that is",
-        ];
-        let mut rows = vec![header.map(str::to_owned).to_vec()];
+        let header = std::iter::once(title).chain(COLUMNS);
+        let mut rows = vec![header.map(str::to_owned).collect()];
         for column in columns {
             let mut name = clean(&column.column);
             if column.role == ColumnRole::Output {
                 name.push_str(" (output)");
             }
-            rows.push(stream(column).row(name));
+            rows.push(stream(column).row(name, "events"));
         }
         terminal::table(&rows, &[1, 2, 3, 5, 6])
     });

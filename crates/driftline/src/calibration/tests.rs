@@ -49,6 +49,7 @@ fn entry(profile: &ReferenceProfile) -> VersionEntry {
         columns: columns.clone(),
         slots: slots.clone(),
         segments: BTreeMap::from([("zone=a".to_owned(), SegmentEntry { columns, slots })]),
+        labels: None,
     }
 }
 
@@ -151,4 +152,82 @@ fn a_file_says_what_is_wrong_with_it() {
             .unwrap_err()
             .contains("cannot be read")
     );
+}
+
+fn labels() -> LabelsEntry {
+    let stream = |band| {
+        Some(LabelStreamEntry {
+            dispersion: 9.5,
+            band,
+            dropped: Vec::new(),
+            sees: Some("wrong: 20 % → 29 % after about 4 days".to_owned()),
+        })
+    };
+    let level = LevelEntry {
+        after: "1d".to_owned(),
+        error: stream(0.2),
+        calibration: None,
+        label: stream(0.1),
+    };
+    LabelsEntry {
+        step: "6h".to_owned(),
+        from: Timestamp::from_seconds(0),
+        until: Timestamp::from_seconds(20 * 86_400),
+        days: 20,
+        labels: 12_345,
+        short: false,
+        alarms: None,
+        levels: vec![level.clone()],
+        segments: BTreeMap::from([("zone=a".to_owned(), vec![level])]),
+    }
+}
+
+#[test]
+fn labels_are_read_and_a_file_without_them_is_as_before() {
+    let profile = profile();
+    let without = entry(&profile);
+    let text = file(without.clone()).to_yaml().unwrap();
+    assert!(!text.contains("\n  labels:") && !text.contains("    labels:"));
+    assert_eq!(without.to_calibration(&profile).unwrap().labels, None);
+    let with = VersionEntry {
+        labels: Some(labels()),
+        ..without
+    };
+    let text = file(with.clone()).to_yaml().unwrap();
+    assert_eq!(CalibrationFile::from_yaml(&text), Ok(file(with.clone())));
+    let found = with.to_calibration(&profile).unwrap();
+    assert_eq!(found.check(&profile), Ok(()));
+    let found = found.labels.unwrap();
+    let hours = |n: u64| std::time::Duration::from_secs(3_600 * n);
+    assert_eq!((found.step, found.days), (hours(6), 20));
+    for segment in [None, Some("zone=a")] {
+        let level = found.level(segment, hours(24)).unwrap();
+        assert_eq!(
+            level.error.map(|s| (s.dispersion, s.band)),
+            Some((9.5, 0.2))
+        );
+        assert_eq!(level.calibration, None);
+    }
+}
+
+#[test]
+fn labels_that_cannot_be_are_refused() {
+    let profile = profile();
+    let with = |labels| VersionEntry {
+        labels: Some(labels),
+        ..entry(&profile)
+    };
+    let mut odd = labels();
+    odd.step = "a while".to_owned();
+    let problem = with(odd).to_calibration(&profile).unwrap_err();
+    assert!(problem.starts_with("labels: step: `a while` is no duration"));
+    let mut odd = labels();
+    odd.levels[0].after = String::new();
+    assert!(with(odd).to_calibration(&profile).is_err());
+    let mut odd = labels();
+    if let Some(error) = &mut odd.levels[0].error {
+        error.dispersion = 0.5;
+    }
+    let problem = with(odd).to_calibration(&profile).unwrap();
+    assert!(problem.check(&profile).is_err());
 }

@@ -10,12 +10,15 @@ use super::{ColumnOptions, OutputFormat};
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Counts at least 14 days of history that were fine, finds out for every column how bursty it is, how far it
-harmlessly wanders and which cycle it follows, and tries the result on months made of the history's days.
+harmlessly wanders and which cycle it follows, and tries the result on months made of the history's days. With
+--labels the same is found out about errors, calibration and labels, as the configuration's `labels:` judges them.
 Name the file it writes under models[].versions[].calibration.
 
 Examples:
   driftline calibrate --config driftline.yaml --predictions october.parquet --out churn.calibration.yaml
   driftline calibrate --config driftline.yaml --predictions a.jsonl.gz b.jsonl.gz --days 28 --segments \\
+      --out churn.calibration.yaml
+  driftline calibrate --config driftline.yaml --predictions october.parquet --labels labels.parquet \\
       --out churn.calibration.yaml")]
 pub struct CalibrateArgs {
     /// The configuration file; its Kafka sections and calibrations are not used
@@ -24,6 +27,12 @@ pub struct CalibrateArgs {
     /// Files of predictions, in the order of their events
     #[arg(long, short, required = true, num_args = 1.., value_name = "FILE")]
     pub predictions: Vec<PathBuf>,
+    /// Files of their labels, in the order of the labels' times: these are calibrated too
+    #[arg(long, short, num_args = 1.., value_name = "FILE")]
+    pub labels: Vec<PathBuf>,
+    /// The column that holds the labels [default: `label`, or the only one that is nothing else]
+    #[arg(long, value_name = "COLUMN")]
+    pub label_column: Option<String>,
     /// Only events at or after this time
     #[arg(long, value_name = "TIME")]
     pub since: Option<driftline_event::Timestamp>,

@@ -2,29 +2,43 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use driftline_detect::bank;
 use driftline_engine::{
-    DecisionSpec, EvaluatorOptions, ModelSet, ModelSpec, Output, StreamWeights,
+    DecisionSpec, EvaluatorOptions, LabelStreams, ModelSet, ModelSpec, Output, StreamWeights,
 };
+use driftline_event::Timestamp;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::calibration::collect::History;
 use crate::calibration::fit::{self, DAYS_MIN, Plan, VersionFound};
+use crate::calibration::labels::{self, LabelHistory, LabelPlan, LabelsReport};
 use crate::calibration::report::VersionReport;
 use crate::calibration::{CalibrationFile, FORMAT, HistoryEntry, VersionEntry};
 use crate::cli::{CalibrateArgs, OutputFormat};
-use crate::commands::replay::Replay;
+use crate::commands::replay::{Replay, label_options};
 use crate::config::{self, Config, Decision, Model, Window};
 use crate::exit::{Exit, Failure};
 use crate::files::{Input, PredictionDefaults, PredictionFile};
-use crate::pipeline::{models, observer_options};
+use crate::pipeline::models::{self, Labelling};
+use crate::pipeline::observer_options;
 use crate::terminal;
 
 /// The histories of one version by segment.
 type Histories = BTreeMap<Option<String>, History>;
+
+/// What was counted of one version.
+#[derive(Clone, Debug, Default)]
+struct Counted {
+    columns: Histories,
+    labels: LabelHistory,
+}
+
+const DAYS_HINT: &str = "a calibration rests on at least 14 days, UTC";
+const SHORT_HINT: &str = "--allow-short makes do with fewer, and widens the bands for it";
 
 /// Runs the command.
 ///
@@ -36,17 +50,23 @@ pub fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
     if warnings.warnings() > 0 {
         tracing::warn!("{warnings}");
     }
-    let models = models::load(&counting_only(&config, args.segments), models::Labelling::None)?;
+    let (counting, judging) = match args.labels.as_slice() {
+        [] => (Labelling::None, Labelling::of(&config)),
+        _ => (Labelling::Joined, Labelling::Joined),
+    };
+    let models = models::load(&counting_only(&config, args.segments), counting)?;
+    let judged = models::load(&uncalibrated(&config), judging)?;
     let progress = spinner();
     let mut histories = read(args, &config, &models, &progress)?;
     let mut reports = Vec::new();
     let mut entries = Vec::new();
-    for spec in models.specs() {
-        let histories = histories.remove(&(spec.model.clone(), spec.version.clone()));
+    for spec in judged.specs() {
+        let counted = histories.remove(&(spec.model.clone(), spec.version.clone()));
         let Some((model, decision)) = wanted(&config, spec, args)? else {
             continue;
         };
-        let histories = enough(spec, histories.unwrap_or_default(), args)?;
+        let counted = enough(spec, counted.unwrap_or_default(), args)?;
+        let histories = counted.columns;
         let plan = plan(&config, spec, model, decision, args);
         let found = fit::calibrate(&plan, &histories, &|what, done| {
             progress.set_message(format!(
@@ -56,7 +76,8 @@ pub fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
                 100.0 * done
             ));
         });
-        let (report, entry) = describe(&plan, spec, &histories, &found);
+        let labels = judge_labels(spec, &counted.labels, args)?;
+        let (report, entry) = describe(&plan, spec, &histories, (&found, labels));
         reports.push(report);
         entries.push(entry);
     }
@@ -72,7 +93,7 @@ pub fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
 
 /// The configuration with nothing but what counting needs: one window, no rules, no decision, no calibration.
 fn counting_only(config: &Config, segments: bool) -> Config {
-    let mut config = config.clone();
+    let mut config = uncalibrated(config);
     for model in &mut config.models {
         model.decision = None;
         model.rules.clear();
@@ -86,47 +107,40 @@ fn counting_only(config: &Config, segments: bool) -> Config {
         if !segments {
             model.segments.clear();
         }
-        for version in &mut model.versions {
-            version.calibration = None;
-        }
     }
     config
 }
 
-/// Counts the files, pane by pane.
+/// The configuration as if no version had been calibrated.
+fn uncalibrated(config: &Config) -> Config {
+    let mut config = config.clone();
+    let models = config.models.iter_mut();
+    models
+        .flat_map(|model| &mut model.versions)
+        .for_each(|version| version.calibration = None);
+    config
+}
+
+/// Counts the files, pane by pane, and their labels, bucket by bucket.
 fn read(
     args: &CalibrateArgs,
     config: &Config,
     models: &ModelSet,
     progress: &ProgressBar,
-) -> Result<BTreeMap<(String, String), Histories>, Failure> {
+) -> Result<BTreeMap<(String, String), Counted>, Failure> {
     let options = EvaluatorOptions {
         emit_panes: true,
+        emit_judged: true,
         ..EvaluatorOptions::default()
     };
     let topic = &config.predictions.topic;
     let mut replay = Replay::new(models, observer_options(config, 1), options, topic);
-    let mut histories: BTreeMap<(String, String), Histories> = BTreeMap::new();
-    let mut take = |output: Output| {
-        let Output::Pane(pane) = output else {
-            return Ok(());
-        };
-        let Some((_, spec)) = models.find(&pane.model, &pane.version) else {
-            return Ok(());
-        };
-        let outside = args.since.is_some_and(|since| pane.start < since)
-            || args.until.is_some_and(|until| pane.start >= until);
-        if outside {
-            return Ok(());
-        }
-        let version = (pane.model.clone(), pane.version.clone());
-        let slices = histories.entry(version).or_default();
-        let history = slices.entry(pane.segment.clone());
-        let history = history.or_insert_with(|| History::new(&spec.profile));
-        history.push(&pane, &spec.profile).map_err(|problem| {
-            Failure::internal(format_args!("a pane of our own cannot be read: {problem}"))
-        })
-    };
+    if !args.labels.is_empty() {
+        let files = (args.labels.as_slice(), args.label_column.as_deref());
+        replay.join(models, label_options(files, config, models)?)?;
+    }
+    let mut histories = BTreeMap::new();
+    let mut take = |output: Output| keep(output, models, args, &mut histories);
     for path in &args.predictions {
         let input = Input::from(path.as_path());
         progress.set_message(format!("reading {}", input.name()));
@@ -157,6 +171,39 @@ fn read(
     Ok(histories)
 }
 
+/// Keeps what closed, if it is of the time that is asked for.
+fn keep(
+    output: Output,
+    models: &ModelSet,
+    args: &CalibrateArgs,
+    histories: &mut BTreeMap<(String, String), Counted>,
+) -> Result<(), Failure> {
+    let outside = |start: Timestamp| {
+        args.since.is_some_and(|since| start < since)
+            || args.until.is_some_and(|until| start >= until)
+    };
+    match output {
+        Output::Judged(bucket) if !outside(bucket.start) => {
+            let version = (bucket.model.clone(), bucket.version.clone());
+            histories.entry(version).or_default().labels.push(bucket);
+            Ok(())
+        }
+        Output::Pane(pane) if !outside(pane.start) => {
+            let Some((_, spec)) = models.find(&pane.model, &pane.version) else {
+                return Ok(());
+            };
+            let version = (pane.model.clone(), pane.version.clone());
+            let slices = &mut histories.entry(version).or_default().columns;
+            let history = slices.entry(pane.segment.clone());
+            let history = history.or_insert_with(|| History::new(&spec.profile));
+            history.push(&pane, &spec.profile).map_err(|problem| {
+                Failure::internal(format_args!("a pane of our own cannot be read: {problem}"))
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The model that a specification came from and its decision rule, if it is to be calibrated.
 fn wanted<'a>(
     config: &'a Config,
@@ -180,9 +227,10 @@ fn wanted<'a>(
 /// The part of the history that is asked for, if it is long enough.
 fn enough(
     spec: &ModelSpec,
-    mut histories: Histories,
+    mut counted: Counted,
     args: &CalibrateArgs,
-) -> Result<Histories, Failure> {
+) -> Result<Counted, Failure> {
+    let histories = &mut counted.columns;
     let days = histories.get(&None).map(History::days).unwrap_or_default();
     if let Some(wanted) = args.days
         && let Some(first) = days
@@ -194,24 +242,56 @@ fn enough(
             .values_mut()
             .for_each(|history| history.keep_from(*first));
         histories.retain(|_, history| history.span().is_some());
+        counted.labels.keep_from(*first);
     }
     let days = histories.get(&None).map_or(0, |h| h.days().len());
     let (model, version) = (&spec.model, &spec.version);
-    if days >= DAYS_MIN || (args.allow_short && days >= 2) {
-        return Ok(histories);
+    if is_enough(days, args) {
+        return Ok(counted);
     }
     let message =
         format!("model `{model}` version `{version}`: {days} days of history are too few");
     let failure = Failure::bad_data(message);
     Err(if days >= 2 {
-        failure
-            .hint(format_args!(
-                "a calibration rests on at least {DAYS_MIN} days, UTC"
-            ))
-            .hint("--allow-short makes do with fewer, and widens the bands for it")
+        failure.hint(DAYS_HINT).hint(SHORT_HINT)
     } else {
         failure.hint("the files name the models and versions in --model and --model-version or a column each")
     })
+}
+
+fn is_enough(days: usize, args: &CalibrateArgs) -> bool {
+    days >= DAYS_MIN || (args.allow_short && days >= 2)
+}
+
+/// What history says about the labels of a version; none without labels, or if the version has no use for them.
+fn judge_labels(
+    spec: &Arc<ModelSpec>,
+    history: &LabelHistory,
+    args: &CalibrateArgs,
+) -> Result<Option<LabelsReport>, Failure> {
+    let Some(streams) = LabelStreams::new(spec).filter(|_| !args.labels.is_empty()) else {
+        return Ok(None);
+    };
+    let days = history.days(None).len();
+    if !is_enough(days, args) {
+        let (model, version) = (&spec.model, &spec.version);
+        let message = format!(
+            "model `{model}` version `{version}`: {days} days with labels that could be judged are too few"
+        );
+        let failure = Failure::bad_data(message).hint(DAYS_HINT);
+        return Err(if days >= 2 {
+            failure.hint(SHORT_HINT)
+        } else {
+            failure.hint("labels are judged at labels.mature_after; the files must go on for as long after the days")
+        });
+    }
+    let plan = LabelPlan {
+        streams: &streams,
+        months: args.months as usize,
+        seed: args.seed,
+    };
+    let found = labels::calibrate(&plan, history);
+    Ok(Some(LabelsReport::new(&streams, history, &found)))
 }
 
 /// How a version is going to be judged, by its configuration.
@@ -222,7 +302,9 @@ fn plan<'a>(
     decision: &Decision,
     args: &CalibrateArgs,
 ) -> Plan<'a> {
-    let budget = decision.alarms_per_month / model.versions.len().max(1) as f64;
+    // What labels leave of the version's budget.
+    let judged = spec.decision.as_ref();
+    let budget = judged.map_or(decision.alarms_per_month, |d| spec.column_alarms(d));
     let tolerance = decision
         .tolerance
         .unwrap_or(DecisionSpec::TOLERANCE_CALIBRATED);
@@ -249,7 +331,7 @@ fn describe(
     plan: &Plan<'_>,
     spec: &ModelSpec,
     histories: &Histories,
-    found: &VersionFound,
+    (found, labels): (&VersionFound, Option<LabelsReport>),
 ) -> (VersionReport, VersionEntry) {
     let all = histories.get(&None);
     let (from, last) = all.and_then(History::span).unwrap_or_default();
@@ -260,7 +342,10 @@ fn describe(
         events: all.map_or(0, History::events),
     };
     let name = (spec.model.as_str(), spec.version.as_str());
-    let report = VersionReport::new(&spec.profile, name, history, plan.budget, found);
+    let report = VersionReport {
+        labels,
+        ..VersionReport::new(&spec.profile, name, history, plan.budget, found)
+    };
     let entry = report.entry(&spec.profile, histories, found);
     (report, entry)
 }
