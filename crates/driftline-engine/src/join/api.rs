@@ -71,6 +71,8 @@ pub struct JoinTally {
     pub joined: u64,
     /// Predictions whose label was replaced.
     pub corrections: u64,
+    /// Labels that a higher revision replaced before their prediction came.
+    pub superseded: u64,
     /// Predictions that had come before, by id and model version.
     pub duplicate_predictions: u64,
     /// Labels of a revision that is not higher than what had come before.

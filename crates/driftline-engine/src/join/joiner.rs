@@ -116,9 +116,15 @@ impl Joiner {
         self.models.any()
     }
 
-    /// Whether the table is still being built from what was joined before.
+    /// Gives it another budget of memory; the next record makes it count.
+    pub fn set_bytes_max(&mut self, bytes_max: usize) {
+        self.options.bytes_max = bytes_max;
+    }
+
+    /// Whether the table is still being built from what was joined before. It is until a record at the committed position
+    /// or beyond comes, or [`Joiner::advance`] says that there is none before it.
     pub fn is_restoring(&self) -> bool {
-        let is_before = |s: &Source| s.next.is_some_and(|next| next < s.flushed);
+        let is_before = |s: &Source| s.next.unwrap_or(0) < s.flushed;
         self.source.as_ref().is_some_and(is_before)
     }
 

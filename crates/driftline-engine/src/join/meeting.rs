@@ -211,7 +211,10 @@ impl Joiner {
         let bucket = needed.map_or(own_bucket, |needed| needed.max(own_bucket));
         match same.map(|i| self.labels.swap_remove(i)) {
             Some(old) if needed.is_some() => self.keep_label(id, &old, label, needed.unwrap_or(0)),
-            Some(old) => self.table.replace_label(id, &old, &label),
+            Some(old) => {
+                self.tally.superseded += 1;
+                self.table.replace_label(id, &old, &label)
+            }
             None => {
                 let is_joined = needed.is_some();
                 let label = Label { is_joined, ..label };

@@ -12,6 +12,7 @@ use driftline_event::{SourcePartition, Timestamp};
 use driftline_kafka::{
     Assignment, Flow, Message, OutRecord, Stage, StageError, StageFlush, StartAt,
 };
+use driftline_store::{DiskStore, DiskStoreOptions};
 use driftline_telemetry::{Counter, Latency, LatencyKind, Stage as StageLabel, Telemetry};
 
 use super::Finish;
@@ -21,7 +22,7 @@ use super::Finish;
 pub(super) struct JoinParts {
     pub(super) partials_topic: String,
     pub(super) joiner: JoinerOptions,
-    /// Where pending entries go that do not fit into memory.
+    /// Where pending entries go that do not fit into memory; this worker's alone.
     pub(super) directory: Option<PathBuf>,
     /// The memory of counts at which a flush is due.
     pub(super) flush_bytes: usize,
@@ -32,9 +33,10 @@ pub(super) struct JoinParts {
 /// What becomes of labels and predictions, as the counters call it.
 type Outcome = (&'static str, fn(&JoinTally) -> u64);
 
-const RESULTS: [Outcome; 12] = [
+const RESULTS: [Outcome; 13] = [
     ("joined", |t| t.joined),
     ("corrected", |t| t.corrections),
+    ("superseded", |t| t.superseded),
     ("duplicate_prediction", |t| t.duplicate_predictions),
     ("duplicate", |t| t.duplicate_labels),
     ("unknown_model", |t| t.unknown_model),
@@ -47,6 +49,13 @@ const RESULTS: [Outcome; 12] = [
     ("unmatched", |t| t.unmatched),
 ];
 
+#[derive(Debug)]
+struct Shard {
+    joiner: Joiner,
+    /// What is before this offset was joined by someone before.
+    live_from: i64,
+}
+
 /// Joins labels with predictions.
 ///
 /// What waits is not stored anywhere but in the outcomes topic: on assignment a partition is read again from its
@@ -55,7 +64,7 @@ const RESULTS: [Outcome; 12] = [
 pub(super) struct JoinStage {
     parts: JoinParts,
     models: ModelSet,
-    shards: BTreeMap<SourcePartition, Joiner>,
+    shards: BTreeMap<SourcePartition, Shard>,
     /// Why the worker has to end.
     failure: Option<JoinError>,
     handed: Vec<(SourcePartition, JoinFlush)>,
@@ -82,27 +91,34 @@ impl JoinStage {
         }
     }
 
-    fn joiner(&self, assignment: &Assignment) -> Result<Joiner, StoreError> {
+    fn shard(&self, assignment: &Assignment) -> Result<Shard, StoreError> {
         let partition = &assignment.source;
         let store: Option<Box<dyn PendingStore>> = match &self.parts.directory {
             None => None,
             Some(directory) => {
                 let path = directory.join(format!("{}-{}", partition.topic, partition.partition));
-                let reason = format!("{}: there is no store yet", path.display());
-                return Err(StoreError {
-                    what: "open",
-                    reason,
-                });
+                Some(Box::new(DiskStore::open(
+                    &path,
+                    DiskStoreOptions::default(),
+                )?))
             }
         };
         let mut joiner = Joiner::new(&self.models, self.parts.joiner, store)?;
-        let position = if assignment.is_committed {
+        let live_from = if assignment.is_committed {
             assignment.position
         } else {
             0
         };
-        joiner.assign(partition.clone(), position, assignment.metadata.as_deref());
-        Ok(joiner)
+        joiner.assign(partition.clone(), live_from, assignment.metadata.as_deref());
+        Ok(Shard { joiner, live_from })
+    }
+
+    /// The worker's memory is shared by its partitions, among which ids are spread evenly.
+    fn share_memory(&mut self) {
+        let share = self.parts.joiner.bytes_max / self.shards.len().max(1);
+        for shard in self.shards.values_mut() {
+            shard.joiner.set_bytes_max(share);
+        }
     }
 }
 
@@ -111,20 +127,26 @@ impl Stage for JoinStage {
         for assignment in assignments {
             // The old one's directory must be free before the new one takes it.
             self.shards.remove(&assignment.source);
-            match self.joiner(assignment) {
-                Ok(joiner) => {
-                    self.shards.insert(assignment.source.clone(), joiner);
+            match self.shard(assignment) {
+                Ok(shard) => {
+                    self.shards.insert(assignment.source.clone(), shard);
                 }
                 Err(error) => self.failure = Some(error.into()),
             }
         }
+        self.share_memory();
         vec![StartAt::Beginning; assignments.len()]
     }
 
     fn message(&mut self, message: &Message<'_>) -> Flow {
-        let Some(joiner) = self.shards.get_mut(message.source) else {
+        let Some(shard) = self.shards.get_mut(message.source) else {
             return Flow::Continue;
         };
+        if self.failure.is_some() {
+            // The worker is about to end, and the joiner may be broken.
+            return Flow::Continue;
+        }
+        let joiner = &mut shard.joiner;
         match joiner.handle(message.offset, message.payload.unwrap_or_default()) {
             Ok(()) => {}
             Err(JoinError::Batch { offset, error }) => {
@@ -138,10 +160,16 @@ impl Stage for JoinStage {
         Flow::Continue
     }
 
-    fn end_of_partition(&mut self, _: &SourcePartition) {}
+    fn end_of_partition(&mut self, source: &SourcePartition) {
+        // Where the log has been emptied since the last commit, no record says that everything was read again.
+        if let Some(shard) = self.shards.get_mut(source) {
+            shard.joiner.advance(shard.live_from);
+        }
+    }
 
     fn flush_due(&self) -> bool {
-        let bytes: usize = self.shards.values().map(Joiner::bytes).sum();
+        let shards = self.shards.values();
+        let bytes: usize = shards.map(|shard| shard.joiner.bytes()).sum();
         self.failure.is_some() || bytes >= self.parts.flush_bytes
     }
 
@@ -151,7 +179,7 @@ impl Stage for JoinStage {
         }
         let mut flush = StageFlush::default();
         let mut bytes = 0;
-        for (source, joiner) in &mut self.shards {
+        for (source, Shard { joiner, .. }) in &mut self.shards {
             bytes += joiner.pending_bytes();
             if !joiner.has_changes() {
                 continue;
@@ -209,6 +237,7 @@ impl Stage for JoinStage {
     fn revoked(&mut self, sources: &[SourcePartition]) {
         self.shards
             .retain(|partition, _| !sources.contains(partition));
+        self.share_memory();
         for source in sources {
             self.parts
                 .telemetry

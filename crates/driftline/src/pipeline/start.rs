@@ -61,7 +61,8 @@ impl Starter<'_> {
         if self.options.join && partitions.outcomes > 0 {
             self.pipeline.outcomes_partitions = partitions.outcomes;
             for thread in 0..self.config.workers.join {
-                let stage = JoinStage::new(self.models.clone(), self.join_parts(partitions));
+                let parts = self.join_parts(partitions, thread)?;
+                let stage = JoinStage::new(self.models.clone(), parts);
                 let topic = self.config.topics.outcomes.name.clone();
                 let start = StartPolicy::Earliest;
                 self.spawn(StageLabel::Join, thread, topic, start, stage)?;
@@ -186,20 +187,40 @@ impl Starter<'_> {
         }))
     }
 
-    fn join_parts(&self, partitions: Partitions) -> JoinParts {
+    fn join_parts(&self, partitions: Partitions, thread: u16) -> Result<JoinParts, Failure> {
         let Config { join, .. } = self.config;
-        let directory = join.directory.as_ref();
-        JoinParts {
+        let directory = join.directory.as_ref().map(|directory| {
+            let own = self.worker_id(StageLabel::Join, thread);
+            self.config.directory.join(directory).join(own)
+        });
+        if let Some(directory) = &directory {
+            // What a killed process left there is of no use.
+            match std::fs::remove_dir_all(directory) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    let message = format!("cannot empty {}: {error}", directory.display());
+                    let hint = "`join: {directory: …}` names a directory that it may write to";
+                    return Err(Failure::config(message).hint(hint));
+                }
+                _ => {}
+            }
+        }
+        Ok(JoinParts {
             partials_topic: self.config.topics.partials.name.clone(),
             joiner: JoinerOptions {
                 outcomes_partitions: partitions.outcomes,
                 ..joiner_options(self.config, partitions.partials)
             },
-            directory: directory.map(|d| self.config.directory.join(d)),
+            directory,
             flush_bytes: usize::try_from(self.config.flush.bytes).unwrap_or(usize::MAX),
             finish: Arc::clone(&self.pipeline.finish),
             telemetry: self.telemetry.clone(),
-        }
+        })
+    }
+
+    /// What no other live worker is called.
+    fn worker_id(&self, stage: StageLabel, thread: u16) -> String {
+        let Config { app, instance, .. } = self.config;
+        format!("{app}.{}.{instance}.{thread}", stage.as_str())
     }
 
     fn evaluate_parts(&self) -> EvaluateParts {
@@ -243,15 +264,11 @@ impl Starter<'_> {
         stage: S,
     ) -> Result<(), Failure> {
         let Config {
-            app,
-            instance,
-            topics,
-            flush,
-            ..
+            app, topics, flush, ..
         } = self.config;
         let delivery = match self.options.transactional {
             true => Delivery::Transactional {
-                id: format!("{app}.{}.{instance}.{thread}", label.as_str()),
+                id: self.worker_id(label, thread),
             },
             false => Delivery::AtLeastOnce,
         };

@@ -10,6 +10,7 @@
 
 pub mod data;
 pub mod http;
+pub mod labelled;
 pub mod outcome;
 pub mod service;
 

@@ -69,8 +69,13 @@ fn wait(child: &mut Child, within: Duration) -> Option<ExitStatus> {
 impl Service {
     /// Starts it and waits until it says that it runs. `name` keeps apart the logs of several starts.
     pub fn start(config: &Path, name: &str) -> Self {
+        Self::start_with(config, name, &[])
+    }
+
+    /// The same with further arguments.
+    pub fn start_with(config: &Path, name: &str, more: &[&str]) -> Self {
         let log = config.with_extension(format!("{name}.log"));
-        let child = command(config, &log).spawn().unwrap();
+        let child = command(config, &log).args(more).spawn().unwrap();
         let mut service = Self {
             child,
             log,
