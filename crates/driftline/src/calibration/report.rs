@@ -359,14 +359,14 @@ fn stream(found: &Found, side: Side, kind: ColumnKind) -> StreamReport {
             format!("{} → {}", percent(from), percent(to))
         }
     };
-    StreamReport::new(found, floor(found, part, change))
+    StreamReport::new(found, floor(found, (part, 1.0), change))
 }
 
-/// The smallest shift on a round scale that is seen within a day or step, or else the smallest that is seen at all. It takes
-/// `part` of the bound for one indicator, and `change` says in words what it is.
+/// The smallest shift on a round scale that is seen within so many days or a step, or else the smallest that is seen at all. It
+/// takes `part` of the bound for one indicator, and `change` says in words what it is.
 pub(super) fn floor(
     found: &Found,
-    part: f64,
+    (part, days): (f64, f64),
     change: impl Fn(f64, f64) -> String,
 ) -> Option<Floor> {
     let per_day = found.fit.events_per_day.max(1.0);
@@ -386,7 +386,7 @@ pub(super) fn floor(
         }
     };
     let all = SHIFTS.map(of);
-    let soon = all.iter().find(|f| f.events <= per_day.max(per_step));
+    let soon = all.iter().find(|f| f.events <= (days * per_day).max(per_step));
     soon.or_else(|| all.iter().find(|f| f.events.is_finite()))
         .cloned()
 }

@@ -167,7 +167,10 @@ fn levels(streams: &[LabelStream]) -> Vec<LevelReport> {
     levels.into_iter().map(|(.., level)| level).collect()
 }
 
-/// The smallest change on a round scale that is seen within the labels of a step, or at all.
+/// Labels are waited for anyhow, so a change is told of that is seen within as many days.
+const SOON_DAYS: f64 = 7.0;
+
+/// The smallest change on a round scale that is seen within a week of labels, or at all.
 fn floor(stream: &LabelStream) -> Option<Floor> {
     let (words, usual) = &stream.usual;
     let change = |_: f64, h: f64| {
@@ -175,7 +178,7 @@ fn floor(stream: &LabelStream) -> Option<Floor> {
         let to = share(arcsine(*usual) + away);
         format!("{words}: {} → {}", percent(*usual), percent(to))
     };
-    let floor = report::floor(&stream.found, 1.0, change)?;
+    let floor = report::floor(&stream.found, (1.0, SOON_DAYS), change)?;
     let days = floor.seconds / 86_400.0;
     Some(Floor {
         // Of a stream of several parts a day has more labels than any part of it.
