@@ -13,7 +13,8 @@ pub use calibrate::CalibrateArgs;
 pub use detect::DetectArgs;
 pub use estimate::{Calibrate, ChunkPeriod, EstimateArgs, EstimateTask};
 pub use reference::{
-    LabelOptions, LabelTask, ReferenceBuildArgs, ReferenceCommand, ReferenceShowArgs, TogetherOptions,
+    LabelOptions, LabelTask, ReferenceBuildArgs, ReferenceCommand, ReferenceShowArgs,
+    TogetherOptions,
 };
 
 const EXIT_CODES: &str = "\
