@@ -46,7 +46,7 @@ pub enum OptionsProblem {
     #[error("beta must be above 0 and at most 1000")]
     Beta,
     /// The costs.
-    #[error("every cell of the cost matrix must be a number between -1e12 and 1e12")]
+    #[error("what a prediction is worth must be a number between -1e12 and 1e12")]
     Costs,
     /// k of the classes.
     #[error("top_k must be 1 to {TOP_K_MAX}")]
@@ -55,7 +55,7 @@ pub enum OptionsProblem {
     #[error("quantile must be above 0 and below 1")]
     Quantile,
     /// k of the ranking.
-    #[error("ndcg_k must be 1 to {RANKING_K_MAX}")]
+    #[error("k of a ranking must be 1 to {RANKING_K_MAX}")]
     NdcgK,
     /// The confidence.
     #[error("confidence must be at least 0.5 and at most 0.999999")]

@@ -58,6 +58,7 @@ pub(super) fn check(raw: RawConfig, directory: &Path, problems: &mut Problems) -
     checker.retention(&mut config, given);
     checker.topics_differ(&config);
     checker.framing(&config);
+    checker.labels_come(&config);
     config
 }
 

@@ -112,4 +112,6 @@ fn syntax_problem(error: &serde_saphyr::Error, file: &str) -> Problems {
 }
 
 #[cfg(test)]
+mod labels_tests;
+#[cfg(test)]
 mod tests;

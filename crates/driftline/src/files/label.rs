@@ -107,7 +107,7 @@ impl LabelFile {
     ///
     /// # Errors
     /// When the file itself is broken there.
-    pub fn next(&mut self) -> Result<Option<LabelStep>, FileError> {
+    pub fn read(&mut self) -> Result<Option<LabelStep>, FileError> {
         if !self.reader.read(&mut self.record)? {
             return Ok(None);
         }
@@ -180,7 +180,7 @@ mod tests {
             bytes: csv.as_bytes(),
         };
         let mut file = LabelFile::open(&input, label_column)?;
-        std::iter::from_fn(|| file.next().transpose()).collect()
+        std::iter::from_fn(|| file.read().transpose()).collect()
     }
 
     #[test]

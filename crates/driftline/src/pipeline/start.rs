@@ -272,34 +272,24 @@ impl Starter<'_> {
             },
             false => Delivery::AtLeastOnce,
         };
-        let (outputs, interval) = match label {
-            StageLabel::Observe => (
-                vec![
-                    topics.partials.name.clone(),
-                    topics.outcomes.name.clone(),
-                    topics.dead_letters.name.clone(),
-                ],
-                flush.interval,
-            ),
-            StageLabel::Labels => (
-                vec![
-                    topics.outcomes.name.clone(),
-                    topics.dead_letters.name.clone(),
-                ],
-                flush.interval,
-            ),
-            StageLabel::Join => (
-                vec![topics.partials.name.clone()],
-                self.options.evaluate_interval.min(flush.interval),
-            ),
-            StageLabel::Evaluate => (
-                vec![topics.alerts.name.clone()],
-                self.options.evaluate_interval.min(flush.interval),
-            ),
+        let mut outputs = match label {
+            StageLabel::Observe => vec![&topics.partials, &topics.outcomes, &topics.dead_letters],
+            StageLabel::Labels => vec![&topics.outcomes, &topics.dead_letters],
+            StageLabel::Join => vec![&topics.partials],
+            StageLabel::Evaluate => vec![&topics.alerts],
+        };
+        if self.config.labels.is_none() || !labels::joins(self.models) {
+            outputs.retain(|topic| topic.name != topics.outcomes.name);
+        }
+        let interval = match label {
+            StageLabel::Observe | StageLabel::Labels => flush.interval,
+            StageLabel::Join | StageLabel::Evaluate => {
+                self.options.evaluate_interval.min(flush.interval)
+            }
         };
         let group = format!("{app}-{}", label.as_str());
         let mut options = WorkerOptions::new(group, vec![topic], delivery);
-        options.output_topics = outputs;
+        options.output_topics = outputs.iter().map(|topic| topic.name.clone()).collect();
         options.start = start;
         options.flush_interval = interval;
         let stop = Arc::clone(&self.pipeline.stop);

@@ -130,7 +130,7 @@ pub fn labelled(rows: &[Fare], labels: &[Label]) -> u64 {
 
 /// Writes `fares.json`, the reference with labels.
 pub fn write_reference(directory: &Path) {
-    let rows = predictions(99, 20_000);
+    let rows = predictions(99, 10_000);
     let labels = labels(98, &rows, u64::MAX);
     let write = |name: &str, lines: Vec<String>| {
         let path = directory.join(name);

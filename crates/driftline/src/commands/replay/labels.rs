@@ -112,7 +112,7 @@ impl Labels {
     /// Reads the next label that can be used.
     fn advance(&mut self) -> Result<(), Failure> {
         while let Some(file) = self.files.front_mut() {
-            match file.next()? {
+            match file.read()? {
                 Some(LabelStep::Label(label)) => {
                     self.next = Some(label);
                     return Ok(());

@@ -10,10 +10,10 @@ use driftline_engine::{
 use driftline_event::{Better, Metric, Severity};
 use driftline_sketch::DELAY_EDGES;
 use driftline_stat::estimate::CostMatrix;
-use driftline_stat::performance::PerformanceOptions;
+use driftline_stat::performance::{OptionsProblem, PerformanceOptions};
 
 use super::{Checker, item, key};
-use crate::config::checked::Labels;
+use crate::config::checked::{Config, Labels};
 use crate::config::raw_labels::{
     RawDetector, RawMetrics, RawModelLabels, RawModelLabelsKeys, RawPerformanceRule,
 };
@@ -95,6 +95,22 @@ impl Checker<'_> {
         })
     }
 
+    /// Says of models whose labels the file is about that no labels will come.
+    pub(super) fn labels_come(&mut self, config: &Config) {
+        if config.labels.is_some() {
+            return;
+        }
+        for (i, model) in config.models.iter().enumerate() {
+            if model.labels.as_ref().is_some_and(|l| l.is_explicit) {
+                let path = key(&item("models", i), "labels");
+                let hint =
+                    "give `streams.labels`; without it only `driftline replay --labels` uses this";
+                self.problems
+                    .warning(&path, "no stream brings labels", hint);
+            }
+        }
+    }
+
     /// None where the file leaves it to the reference.
     fn mature_after(
         &mut self,
@@ -119,7 +135,8 @@ impl Checker<'_> {
                 let message = format!("{} is not an age that is kept apart", spell_duration(age));
                 self.error(&path, message, format!("one of {}", known.join(", ")));
             } else if ages.last().is_some_and(|last| *last >= age) {
-                self.error(&path, "the ages do not ascend", "");
+                let hint = "put the youngest first, and each once";
+                self.error(&path, "the ages do not ascend", hint);
             } else if age > ttl {
                 let hint = "labels must count at least that long: give a longer ttl";
                 self.error(&path, "this is longer than the ttl", hint);
@@ -217,7 +234,16 @@ impl Checker<'_> {
             confidence: raw.confidence.unwrap_or(default.confidence),
         };
         if let Err(problem) = options.check() {
-            self.error(path, problem.to_string(), "");
+            let name = match problem {
+                OptionsProblem::Beta => "beta",
+                OptionsProblem::Costs => "value",
+                OptionsProblem::TopK => "top_k",
+                OptionsProblem::Quantile => "quantile",
+                OptionsProblem::NdcgK => "ranking_k",
+                OptionsProblem::Confidence => "confidence",
+            };
+            let hint = "without the key it is the default";
+            self.error(&key(path, name), problem.to_string(), hint);
             return default;
         }
         options
@@ -345,7 +371,8 @@ impl Checker<'_> {
         rule.parameters = params.map(|(k, v)| (k, v.to_string())).collect();
         rule.severity = raw.severity.unwrap_or(rule.severity);
         if let Err(error) = rule.build() {
-            self.error(&key(path, "params"), error.to_string(), "");
+            let hint = "`driftline detect --list` shows each detector with its parameters";
+            self.error(&key(path, "params"), error.to_string(), hint);
             return None;
         }
         Some(rule)

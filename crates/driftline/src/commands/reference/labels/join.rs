@@ -177,7 +177,7 @@ fn join_file(
     joined.labels.resize(rows as usize, None);
     let mut file = LabelFile::open(labels, column)?;
     let has_times = file.has_times();
-    while let Some(step) = file.next()? {
+    while let Some(step) = file.read()? {
         match step {
             LabelStep::Label(label) => joined.put(model, &places, label, has_times),
             LabelStep::Dropped(_, problem) => joined.counts.unusable(&problem),
