@@ -386,7 +386,9 @@ pub(super) fn floor(
         }
     };
     let all = SHIFTS.map(of);
-    let soon = all.iter().find(|f| f.events <= (days * per_day).max(per_step));
+    let soon = all
+        .iter()
+        .find(|f| f.events <= (days * per_day).max(per_step));
     soon.or_else(|| all.iter().find(|f| f.events.is_finite()))
         .cloned()
 }

@@ -1,5 +1,6 @@
 use driftline_sketch::{ProfileOptions, ReferenceBuilder};
 
+use super::labels::{LabelStreamEntry, LevelEntry};
 use super::*;
 
 fn profile() -> ReferenceProfile {
