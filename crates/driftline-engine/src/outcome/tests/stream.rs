@@ -140,7 +140,10 @@ pub(super) fn profile(world: World, has_delays: bool) -> OutcomeProfile {
 pub(super) fn spec(outcome: OutcomeProfile, version: &str, labels: LabelSpec) -> ModelSpec {
     let mut builder = ReferenceBuilder::new("m", "1", ProfileOptions::default());
     let values = (0..100).map(f64::from).collect();
-    builder.numeric("x", ColumnRole::Feature, values).unwrap();
+    // The outcome's scores are this column's.
+    builder
+        .numeric("score", ColumnRole::Output, values)
+        .unwrap();
     let profile = builder.build().unwrap().with_outcome(Some(outcome));
     ModelSpec {
         decision: Some(DecisionSpec::new(1.0, Duration::from_secs(300))),
