@@ -68,6 +68,7 @@ mod segments;
 mod series;
 mod source;
 mod spec;
+mod stream;
 mod tile;
 mod trailing;
 mod varint;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use driftline_detect::bank::{Bank, BankState, ComponentId, Latch, LatchEvent, Tally};
+use driftline_detect::bank::{Bank, Tally};
 use driftline_event::{Decision, SeriesState, Timestamp, Verdict};
 use driftline_sketch::{ReferenceProfile, ShapeMismatch};
 
@@ -10,6 +10,7 @@ use crate::baseline::{Origin, Source, step_span};
 use crate::calibration::{ColumnCalibration, SliceCalibration};
 use crate::ladder::Ladder;
 use crate::pane::PaneSummary;
+use crate::stream::{Alarm, Scale, Stream};
 
 use super::budget::Budget;
 use super::column::{QUALITY, STREAMS, options};
@@ -37,30 +38,13 @@ impl View<'_> {
         self.slice?.columns.get(column).copied()
     }
 
-    /// ln of the weighted evidence; finite, also where there is none.
-    fn log_weighted(&self, column: usize, stream: usize, evidence: f64) -> f64 {
-        let weight = self.budget.weight(self.is_segment, column, stream);
-        (weight * evidence).max(f64::MIN_POSITIVE).ln()
+    fn scale(&self, column: usize, stream: usize) -> Scale {
+        Scale {
+            weight: self.budget.weight(self.is_segment, column, stream),
+            threshold: self.budget.threshold,
+            clear_evidence: self.budget.spec.clear_evidence,
+        }
     }
-}
-
-/// An alert that is on.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Alarm {
-    pub(crate) started_at: i64,
-    pub(crate) onset: i64,
-    pub(crate) incident: String,
-    /// What it is about now.
-    pub(crate) component: ComponentId,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Stream {
-    state: BankState,
-    latch: Latch,
-    has_stepped: bool,
-    is_warning: bool,
-    alarm: Option<Alarm>,
 }
 
 /// An alert that has ended.
@@ -135,37 +119,15 @@ impl SeriesBank {
         for (column, (reader, summary)) in columns.enumerate() {
             reader.read(summary, &mut tallies);
             for (stream, tally) in tallies.iter().enumerate() {
-                let (bank, this) = (
-                    &self.banks[column][stream],
-                    &mut self.streams[column][stream],
-                );
-                if tally.is_empty() {
-                    continue;
-                }
-                this.has_stepped = true;
-                let weight = view.budget.weight(view.is_segment, column, stream);
-                let refresh = view.budget.threshold / weight;
-                let clear = view.budget.spec.clear_evidence;
-                let evidence = view.log_weighted(column, stream, this.state.evidence());
-                match this
-                    .latch
-                    .step(bank, &mut this.state, tally, refresh, clear)
-                {
-                    Some(LatchEvent::Refreshed) => {
-                        if let (Some(alarm), Some(is)) = (&mut this.alarm, this.latch.component()) {
-                            alarm.component = is;
-                        }
-                    }
-                    Some(LatchEvent::Cleared) => {
-                        cleared.extend(this.alarm.take().map(|alarm| Cleared {
-                            column,
-                            stream,
-                            alarm,
-                            evidence,
-                        }))
-                    }
-                    None => {}
-                }
+                let this = &mut self.streams[column][stream];
+                let scale = view.scale(column, stream);
+                let ended = this.step(&self.banks[column][stream], tally, scale);
+                cleared.extend(ended.map(|(alarm, evidence)| Cleared {
+                    column,
+                    stream,
+                    alarm,
+                    evidence,
+                }));
             }
         }
         Some(cleared)
@@ -187,13 +149,9 @@ impl SeriesBank {
             return false;
         };
         if self.streams.is_empty() {
-            let stream = |bank: &Bank| Stream {
-                state: BankState::new(bank),
-                ..Stream::default()
-            };
             self.streams = banks
                 .iter()
-                .map(|b| [stream(&b[0]), stream(&b[1])])
+                .map(|b| [Stream::new(&b[0]), Stream::new(&b[1])])
                 .collect();
         }
         self.banks = banks;
@@ -208,11 +166,7 @@ impl SeriesBank {
             .enumerate()
             .flat_map(move |(column, streams)| {
                 streams.iter().enumerate().map(move |(stream, this)| {
-                    if this.latch.is_watching() {
-                        budget.weight(is_segment, column, stream) * this.state.evidence()
-                    } else {
-                        0.0
-                    }
+                    this.weighted(budget.weight(is_segment, column, stream))
                 })
             })
     }
@@ -236,7 +190,7 @@ impl SeriesBank {
     ) -> Option<(Moved, f64)> {
         let bank = self.banks.get(column)?.get(stream)?;
         let this = self.streams.get_mut(column)?.get_mut(stream)?;
-        let evidence = view.log_weighted(column, stream, this.state.evidence());
+        let evidence = this.log_weighted(view.scale(column, stream).weight);
         let component = this.state.best(bank);
         let suspect = Suspect {
             column,
@@ -250,14 +204,13 @@ impl SeriesBank {
             (bank, self.origin.as_ref()),
             (None, end),
         )?;
-        this.latch.latch(bank, &mut this.state);
-        this.is_warning = false;
-        this.alarm = Some(Alarm {
+        let alarm = Alarm {
             started_at: end,
             onset: found.onset,
             incident: incident.to_owned(),
             component,
-        });
+        };
+        this.fire(bank, alarm);
         Some((found, evidence))
     }
 
@@ -332,7 +285,7 @@ impl SeriesBank {
         };
         Verdict {
             state,
-            evidence: view.log_weighted(column, stream, this.state.evidence()),
+            evidence: this.log_weighted(view.scale(column, stream).weight),
             onset: found.as_ref().map(|m| Timestamp::from_micros(m.onset)),
             effect: found.map(|m| m.effect),
         }
@@ -374,6 +327,7 @@ impl SeriesBank {
 mod tests {
     use std::time::Duration;
 
+    use driftline_detect::bank::BankState;
     use driftline_event::ColumnRole;
     use driftline_sketch::{ColumnProfile, ProfileOptions, ReferenceBuilder};
 

@@ -5,12 +5,10 @@ use driftline_event::Effect;
 
 use crate::baseline::Origin;
 use crate::ladder::Ladder;
+use crate::stream::{Chunk, EFFECT_ALPHA, Since, effect};
 
 use super::column::{STREAMS, options};
 use super::series::View;
-
-/// How often an interval of an effect may miss its share.
-const EFFECT_ALPHA: f64 = 0.05;
 
 /// What one indicator has done since a stream became different.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,16 +20,6 @@ pub(crate) struct Moved {
     /// The trials of the indicator among them.
     pub(crate) trials: f64,
     pub(crate) effect: Effect,
-}
-
-/// A chunk of the ladder's finest tier, as one indicator sees it.
-#[derive(Clone, Copy, Debug)]
-struct Chunk {
-    start: i64,
-    rows: u64,
-    hits: f64,
-    trials: f64,
-    log_ratio: f64,
 }
 
 /// Which component of which stream of which column.
@@ -61,15 +49,8 @@ pub(crate) fn moved(
     } = suspect;
     let chunks = chunks(view, ladder, suspect, (bank, origin), end);
     let starts = chunks.len();
-    let first = match onset {
-        Some(onset) => chunks.partition_point(|chunk| chunk.start < onset),
-        None => best_start(&chunks).unwrap_or(0),
-    };
-    let since = chunks.get(first..)?;
-    // Where nothing is stored any more, all that is known is that it was before.
-    let from = onset.or_else(|| Some(since.first()?.start)).unwrap_or(end);
-    let sum = |of: fn(&Chunk) -> f64| since.iter().map(of).sum::<f64>();
-    let (hits, trials) = (sum(|c| c.hits), sum(|c| c.trials));
+    let since = Since::of(&chunks, (onset, end));
+    let (from, hits, trials) = (since.onset, since.hits, since.trials);
     let mixed = view.season_bank(suspect, (from, end), origin);
     let size = match &mixed {
         Some(bank) => bank.effect(0, hits, trials, starts, EFFECT_ALPHA),
@@ -79,32 +60,13 @@ pub(crate) fn moved(
     let words = view.budget.columns[column].words(view.profile, column, place);
     Some(Moved {
         onset: from,
-        rows: since.iter().map(|c| c.rows).sum(),
+        rows: since.events,
         trials,
-        effect: Effect {
-            indicator: words,
-            reference: size.reference,
-            current: size.current,
-            lower: size.lower,
-            upper: size.upper,
-            h: size.h,
-            tolerance: size.tolerance,
-        },
+        effect: effect(size, words),
     })
 }
 
-/// The index from which on the log likelihood ratios add up to most; the earliest of several.
-fn best_start(chunks: &[Chunk]) -> Option<usize> {
-    let (mut sum, mut best) = (0.0, None);
-    for (i, chunk) in chunks.iter().enumerate().rev() {
-        sum += chunk.log_ratio;
-        if best.is_none_or(|(_, most)| sum >= most) {
-            best = Some((i, sum));
-        }
-    }
-    best.map(|(i, _)| i)
-}
-
+/// The chunks of the ladder's finest tier.
 fn chunks(
     view: &View<'_>,
     ladder: &Ladder,
@@ -139,7 +101,7 @@ fn chunks(
             };
             Some(Chunk {
                 start,
-                rows: summary.rows,
+                events: summary.rows,
                 hits,
                 trials,
                 log_ratio,
@@ -172,29 +134,5 @@ impl View<'_> {
         let options = options(&self.budget.spec, self.calibration(suspect.column));
         let indicator = (suspect.stream, suspect.component.indicator);
         Some(self.budget.columns[suspect.column].single(indicator, &reference, &options))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_onset_is_where_the_evidence_begins() {
-        let chunk = |log_ratio| Chunk {
-            start: 0,
-            rows: 0,
-            hits: 0.0,
-            trials: 0.0,
-            log_ratio,
-        };
-        let of = |ratios: &[f64]| {
-            let chunks: Vec<Chunk> = ratios.iter().map(|r| chunk(*r)).collect();
-            best_start(&chunks)
-        };
-        assert_eq!(of(&[1.0, -3.0, 2.0, -1.0, 4.0]), Some(2));
-        assert_eq!(of(&[-1.0, -2.0]), Some(1));
-        assert_eq!(of(&[0.0, 2.0]), Some(0));
-        assert_eq!(of(&[]), None);
     }
 }

@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use driftline_detect::bank::{BankState, ComponentId, Latch, LatchEvent};
+use driftline_detect::bank::ComponentId;
 use driftline_event::Effect;
 use driftline_sketch::OutcomeSummary;
+
+use crate::stream::{Alarm, Chunk, EFFECT_ALPHA, Scale, Since, Stream, effect};
 
 use super::model::{LabelModel, LevelBanks};
 use super::packed::Packed;
@@ -15,27 +17,6 @@ use super::packed::Packed;
 const HISTORY_MAX: usize = 336;
 /// A series without a reference of its own takes its first labels for one; at least so many of a level.
 const LEARNED_LABELS: u64 = 2_000;
-/// How often an interval of an effect may miss its share.
-const EFFECT_ALPHA: f64 = 0.05;
-
-/// An alert that is on.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Alarm {
-    pub(crate) started_at: i64,
-    pub(crate) onset: i64,
-    pub(crate) incident: String,
-    /// What it is about now.
-    component: ComponentId,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Stream {
-    state: BankState,
-    latch: Latch,
-    has_stepped: bool,
-    is_warning: bool,
-    alarm: Option<Alarm>,
-}
 
 /// An alert that has ended.
 #[derive(Clone, Debug)]
@@ -92,11 +73,7 @@ impl LevelState {
     }
 
     fn begin(&mut self, banks: LevelBanks) {
-        let stream = |bank| Stream {
-            state: BankState::new(bank),
-            ..Stream::default()
-        };
-        self.streams = banks.iter().map(stream).collect();
+        self.streams = banks.iter().map(Stream::new).collect();
         self.banks = Some(banks);
     }
 
@@ -138,31 +115,20 @@ impl LevelState {
         let tallies = model.streams.read(&model.profile, outcomes);
         let mut cleared = Vec::new();
         for (stream, (bank, tally)) in banks.iter().zip(&tallies).enumerate() {
-            let evidence = self.log_weighted(model, stream);
-            let Some(this) = self.streams.get_mut(stream).filter(|_| !tally.is_empty()) else {
+            let Some(this) = self.streams.get_mut(stream) else {
                 continue;
             };
-            this.has_stepped = true;
-            let refresh = budget.threshold / model.weight(self.segment.is_some(), stream);
-            let clear = budget.clear_evidence;
-            match this
-                .latch
-                .step(bank, &mut this.state, tally, refresh, clear)
-            {
-                Some(LatchEvent::Refreshed) => {
-                    if let (Some(alarm), Some(is)) = (&mut this.alarm, this.latch.component()) {
-                        alarm.component = is;
-                    }
-                }
-                Some(LatchEvent::Cleared) => {
-                    cleared.extend(this.alarm.take().map(|alarm| Cleared {
-                        stream,
-                        alarm,
-                        evidence,
-                    }))
-                }
-                None => {}
-            }
+            let scale = Scale {
+                weight: model.weight(self.segment.is_some(), stream),
+                threshold: budget.threshold,
+                clear_evidence: budget.clear_evidence,
+            };
+            let ended = this.step(bank, tally, scale);
+            cleared.extend(ended.map(|(alarm, evidence)| Cleared {
+                stream,
+                alarm,
+                evidence,
+            }));
         }
         Some(cleared)
     }
@@ -184,21 +150,10 @@ impl LevelState {
         }
     }
 
-    /// ln of the weighted evidence; finite, also where there is none.
-    fn log_weighted(&self, model: &LabelModel, stream: usize) -> f64 {
-        let evidence = self.streams.get(stream).map_or(0.0, |s| s.state.evidence());
-        let weighted = model.weight(self.segment.is_some(), stream) * evidence;
-        weighted.max(f64::MIN_POSITIVE).ln()
-    }
-
     /// ωM of every stream; zero while its alert is on.
     pub(crate) fn weighted(&self, model: &LabelModel, into: &mut Vec<f64>) {
         for (stream, this) in self.streams.iter().enumerate() {
-            into.push(if this.latch.is_watching() {
-                model.weight(self.segment.is_some(), stream) * this.state.evidence()
-            } else {
-                0.0
-            });
+            into.push(this.weighted(model.weight(self.segment.is_some(), stream)));
         }
     }
 
@@ -217,18 +172,17 @@ impl LevelState {
     ) -> Option<(Moved, f64)> {
         let banks = self.banks.clone()?;
         let bank = banks.get(stream)?;
-        let evidence = self.log_weighted(model, stream);
-        let component = self.streams.get(stream)?.state.best(bank);
+        let this = self.streams.get(stream)?;
+        let evidence = this.log_weighted(model.weight(self.segment.is_some(), stream));
+        let component = this.state.best(bank);
         let found = self.moved(model, (stream, component), (None, end))?;
-        let this = self.streams.get_mut(stream)?;
-        this.latch.latch(bank, &mut this.state);
-        this.is_warning = false;
-        this.alarm = Some(Alarm {
+        let alarm = Alarm {
             started_at: end,
             onset: found.onset,
             incident: incident.to_owned(),
             component,
-        });
+        };
+        self.streams.get_mut(stream)?.fire(bank, alarm);
         Some((found, evidence))
     }
 
@@ -262,67 +216,29 @@ impl LevelState {
                 let (hits, trials) = tallies.get(stream)?.of(component.indicator);
                 Some(Chunk {
                     start: *start,
-                    labels: outcomes.labelled(),
+                    events: outcomes.labelled(),
                     hits,
                     trials,
                     log_ratio: bank.log_ratio(component, hits, trials),
                 })
             })
             .collect();
-        let first = match onset {
-            Some(onset) => chunks.partition_point(|chunk| chunk.start < onset),
-            None => best_start(&chunks),
-        };
-        let since = chunks.get(first..)?;
-        let from = onset.or_else(|| Some(since.first()?.start)).unwrap_or(end);
-        let (hits, trials) = (
-            since.iter().map(|c| c.hits).sum(),
-            since.iter().map(|c| c.trials).sum(),
-        );
+        let since = Since::of(&chunks, (onset, end));
         let size = bank.effect(
             component.indicator,
-            hits,
-            trials,
+            since.hits,
+            since.trials,
             chunks.len(),
             EFFECT_ALPHA,
         );
+        let words = model
+            .streams
+            .words(&model.profile, (stream, component.indicator));
         Some(Moved {
-            onset: from,
-            labels: since.iter().map(|c| c.labels).sum(),
-            trials,
-            effect: Effect {
-                indicator: model
-                    .streams
-                    .words(&model.profile, (stream, component.indicator)),
-                reference: size.reference,
-                current: size.current,
-                lower: size.lower,
-                upper: size.upper,
-                h: size.h,
-                tolerance: size.tolerance,
-            },
+            onset: since.onset,
+            labels: since.events,
+            trials: since.trials,
+            effect: effect(size, words),
         })
     }
-}
-
-/// A judged bucket, as one indicator sees it.
-#[derive(Clone, Copy, Debug)]
-struct Chunk {
-    start: i64,
-    labels: u64,
-    hits: f64,
-    trials: f64,
-    log_ratio: f64,
-}
-
-/// The index from which on the log likelihood ratios add up to most; the earliest of several.
-fn best_start(chunks: &[Chunk]) -> usize {
-    let (mut sum, mut best) = (0.0, (0, f64::NEG_INFINITY));
-    for (i, chunk) in chunks.iter().enumerate().rev() {
-        sum += chunk.log_ratio;
-        if sum >= best.1 {
-            best = (i, sum);
-        }
-    }
-    best.0
 }
