@@ -1,6 +1,11 @@
 //! Nanoseconds of an update of each sequential detector, beside river's on the same values.
 //!
 //! `cargo xtask bench detectors` runs it with a Python that has river, and writes the table into docs/performance.md.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the table is the output, and progress goes to standard error"
+)]
 
 mod page;
 
