@@ -11,7 +11,7 @@ use driftline_event::{
 use serde::Serialize;
 
 use performance::Performance;
-pub use performance::{ConceptAlert, PerformanceSummary};
+pub use performance::{ConceptAlert, PerformanceSummary, concept_table};
 
 /// The statistic whose course is summarised: numeric and categorical columns have it, and it has one scale.
 const SHOWN: Statistic = Statistic::Psi;

@@ -21,7 +21,7 @@ use crate::exit::{Exit, Failure};
 use crate::files::{Input, LabelFile, PredictionDefaults, PredictionFile, Step};
 use crate::pipeline::models::{self, Labelling};
 use crate::pipeline::{self, joiner_options, observer_options};
-use crate::summary::{ConceptAlert, PerformanceSummary, SeriesSummary, Summary};
+use crate::summary::{ConceptAlert, PerformanceSummary, SeriesSummary, Summary, concept_table};
 use crate::terminal;
 pub use labels::LabelOptions;
 use labels::Labels;
@@ -82,7 +82,11 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     };
     let (summary, counts) = files.close(replay.counts)?;
     terminal::print(&summary.table(|series| reference_mean(&models, series)))?;
-    if let Some(table) = summary.longest_performance_table() {
+    let tables = [
+        summary.longest_performance_table(),
+        concept_table(summary.concept_alerts()),
+    ];
+    for table in tables.into_iter().flatten() {
         terminal::print(&format!("\n{table}"))?;
     }
     terminal::print(&format!(

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use driftline_event::{
-    AlertEvent, AlertKind, AlertStatus, Maturity, Metric, MetricValue, PerformanceReport, Task,
-    Timestamp,
+    AlertEvent, AlertKind, AlertStatus, Effect, Maturity, Metric, MetricValue, PerformanceReport,
+    Task, Timestamp,
 };
 use serde::Serialize;
 
@@ -46,17 +46,35 @@ pub struct ConceptAlert {
     pub since: Timestamp,
     /// When it was called.
     pub called: Timestamp,
+    /// Which share moved, from what to what; absent where no share did.
+    pub change: Option<String>,
     /// In words.
     pub summary: String,
 }
 
-impl ConceptAlert {
-    /// The alert as a line of a summary.
-    #[must_use]
-    pub fn sentence(&self) -> String {
-        let text = format!("{}: {}", day(self.called), self.summary);
-        crate::terminal::clean(&text)
+/// Alerts as a table for people; none where there is none.
+#[must_use]
+pub fn concept_table(alerts: &[ConceptAlert]) -> Option<String> {
+    let header = ["called", "since", "of the labels", "", "change"];
+    let mut cells = vec![header.map(str::to_owned).to_vec()];
+    for alert in alerts {
+        let change = alert.change.as_ref().unwrap_or(&alert.summary);
+        cells.push(vec![
+            day(alert.called),
+            day(alert.since),
+            crate::terminal::clean(&alert.what),
+            alert.kind.as_str().replace('_', " "),
+            crate::terminal::clean(change),
+        ]);
     }
+    (!alerts.is_empty()).then(|| crate::terminal::table(&cells, &[]))
+}
+
+/// How the share of an indicator moved, in words.
+fn change(effect: &Effect) -> String {
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let (from, to) = (percent(effect.reference), percent(effect.current));
+    format!("{}: {from} → {to}", effect.indicator)
 }
 
 /// The course of performance.
@@ -115,6 +133,7 @@ impl Performance {
                 rule: alert.rule.clone(),
                 since: alert.onset.unwrap_or(alert.started_at),
                 called: alert.evaluated_at,
+                change: alert.effect.as_ref().map(change),
                 summary: alert.summary.clone(),
             });
         }
@@ -240,6 +259,21 @@ fn in_words(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_says_from_where_to_where() {
+        let effect = Effect {
+            indicator: "wrong".to_owned(),
+            reference: 0.2,
+            current: 0.384_6,
+            lower: 0.3,
+            upper: 0.4,
+            h: 0.4,
+            tolerance: 0.1,
+        };
+        assert_eq!(change(&effect), "wrong: 20.0 % → 38.5 %");
+        assert_eq!(concept_table(&[]), None);
+    }
 
     #[test]
     fn durations_and_widths_are_short() {

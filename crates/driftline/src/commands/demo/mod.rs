@@ -31,7 +31,7 @@ use crate::data::{FLIGHTS_LABELS, FLIGHTS_PREDICTIONS};
 use crate::exit::{Exit, Failure};
 use crate::files::{Input, Table, TableFilter};
 use crate::pipeline::{Pipeline, PipelineOptions, kafka_failure, models};
-use crate::summary::Summary;
+use crate::summary::{Summary, concept_table};
 use crate::terminal;
 
 const MODEL: &str = "flights-delay";
@@ -371,8 +371,8 @@ impl Demo {
         if let Some(table) = self.summary.performance_table(MONTH) {
             terminal::print(&format!("\n{table}"))?;
         }
-        for alert in self.summary.concept_alerts() {
-            terminal::print(&format!("{}\n", alert.sentence()))?;
+        if let Some(table) = concept_table(self.summary.concept_alerts()) {
+            terminal::print(&format!("\n{table}"))?;
         }
         let first = self.first_alert.map_or_else(String::new, |after| {
             format!(", the first {:.1} s after the start", after.as_secs_f64())
