@@ -17,7 +17,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
-use support::data::{self, Fare, Fares, fares};
+use support::data::Fare;
+use support::labelled::{self, labels, predictions, produce_labels};
 use support::service::Service;
 use support::{Scratch, brokers, environment, eventually, http, produce};
 
@@ -118,28 +119,36 @@ fn messages(events: &[Fare]) -> impl Iterator<Item = Vec<u8>> {
 fn every_query_of_every_dashboard_has_an_answer_and_the_alert_comes() {
     let scratch = Scratch::new("prometheus");
     scratch.create_topics(1);
-    data::write_reference(&scratch.directory);
-    let text = data::config(&scratch.app, &brokers(), "format: json", "");
+    for topic in ["labels", "outcomes"] {
+        support::create_topic(&scratch.topic(topic), 3, &[]);
+    }
+    labelled::write_reference(&scratch.directory);
+    let text = labelled::config(&scratch.app, &brokers(), "join: {directory: pending}");
     let service = Service::start(&scratch.write("driftline.yaml", &text), "run");
     let prometheus = Prometheus::start(&scratch, &service.address);
     // A rate needs a sample from before what it counts.
     eventually("the service is scraped", || {
         prometheus.series("driftline_events_rejected_total == 0") > 0
     });
-    let rows = fares(Fares {
-        seed: 6,
-        n: 9_000,
-        disorder: 0,
-        drift_from: 4_500,
-    });
-    let (first, second) = rows.split_at(4_500);
+    let mut rows = predictions(6, 9_000);
+    let half = rows.len() / 2;
+    for row in &mut rows[half..] {
+        row.amount = row.amount.map(|amount| 1.5 * amount);
+    }
+    let labels = labels(7, &rows, u64::MAX);
+    let (first, second) = rows.split_at(half);
+    let (first_labels, second_labels) = labels.split_at(labels.len() / 2);
     let input = scratch.topic("in");
+    let label_input = scratch.topic("labels");
     produce(&input, 1, messages(first));
+    produce_labels(&label_input, 1, first_labels);
     eventually("the first half is scraped", || {
-        prometheus.series("sum(driftline_events_total) >= 4500") > 0
+        prometheus.series("sum(driftline_events_total{stream=\"prediction\"}) >= 4500") > 0
+            && prometheus.series("sum(driftline_join_labels_total) >= 3500") > 0
     });
     produce(&input, 1, [b"no prediction".to_vec()]);
     produce(&input, 1, messages(second));
+    produce_labels(&label_input, 1, second_labels);
 
     // Rates and increases look back a minute, so each query is asked until it has been answered once.
     let mut open: Vec<String> = model::dashboards()

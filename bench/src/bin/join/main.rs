@@ -129,7 +129,7 @@ fn measure(
         let started = process_cpu_nanos();
         for (offset, record) in (0..).zip(&traffic.records) {
             joiner.handle(offset, record)?;
-            if offset as u64 % arguments.flush_every == 0 {
+            if (offset as u64).is_multiple_of(arguments.flush_every) {
                 joined += joiner.flush().tally.joined;
             }
         }

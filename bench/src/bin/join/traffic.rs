@@ -136,7 +136,7 @@ impl Forwarders {
             model: Some("fraud"),
             version: None,
             observed_at: Timestamp::from_micros(at),
-            value: LabelValue::Text(if bits % 2 == 0 { "yes" } else { "no" }),
+            value: LabelValue::Text(if bits.is_multiple_of(2) { "yes" } else { "no" }),
             weight: 1.0,
             revision: 0,
         };
