@@ -111,7 +111,7 @@ mod null;
 mod passage;
 
 pub use cohen::{arcsine, normal_shift, share};
-pub use decide::{Latch, LatchEvent, decide, threshold};
+pub use decide::{Latch, LatchEvent, StreamEvidence, decide, threshold};
 pub use effect::EffectSize;
 pub use evidence::BankState;
 pub use indicators::{INDICATORS_MAX, Indicator, Indicators, Tally};

@@ -31,6 +31,7 @@ mod closing;
 mod fold;
 mod judge;
 mod level;
+mod loss;
 mod model;
 mod packed;
 mod report;

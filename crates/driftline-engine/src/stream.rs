@@ -1,7 +1,9 @@
 //! One stream of evidence with its alert, and since when it is different: what streams of panes and of labels have in
 //! common.
 
-use driftline_detect::bank::{Bank, BankState, ComponentId, EffectSize, Latch, LatchEvent, Tally};
+use driftline_detect::bank::{
+    BankState, ComponentId, EffectSize, Latch, LatchEvent, StreamEvidence,
+};
 use driftline_event::Effect;
 
 /// How often an interval of an effect may miss its share.
@@ -9,22 +11,34 @@ pub(crate) const EFFECT_ALPHA: f64 = 0.05;
 
 /// An alert that is on.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Alarm {
+pub(crate) struct Alarm<C = ComponentId> {
     pub(crate) started_at: i64,
     pub(crate) onset: i64,
     pub(crate) incident: String,
     /// What it is about now.
-    pub(crate) component: ComponentId,
+    pub(crate) component: C,
 }
 
-/// The evidence of one stream.
+impl<C> Alarm<C> {
+    /// The same with other words for what it is about.
+    pub(crate) fn map<D>(self, of: impl FnOnce(C) -> D) -> Alarm<D> {
+        Alarm {
+            started_at: self.started_at,
+            onset: self.onset,
+            incident: self.incident,
+            component: of(self.component),
+        }
+    }
+}
+
+/// The evidence of one stream: of the bank, unless said otherwise.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Stream {
-    pub(crate) state: BankState,
-    pub(crate) latch: Latch,
+pub(crate) struct Stream<S: StreamEvidence = BankState> {
+    pub(crate) state: S,
+    pub(crate) latch: Latch<S::Component>,
     pub(crate) has_stepped: bool,
     pub(crate) is_warning: bool,
-    pub(crate) alarm: Option<Alarm>,
+    pub(crate) alarm: Option<Alarm<S::Component>>,
 }
 
 /// What the evidence of a stream is weighed and compared with.
@@ -38,12 +52,20 @@ pub(crate) struct Scale {
     pub(crate) clear_evidence: f64,
 }
 
-impl Stream {
-    pub(crate) fn new(bank: &Bank) -> Self {
+impl<S: StreamEvidence> Stream<S> {
+    pub(crate) fn new(test: &S::Test) -> Self {
         Self {
-            state: BankState::new(bank),
-            ..Self::default()
+            state: S::new(test),
+            latch: Latch::default(),
+            has_stepped: false,
+            is_warning: false,
+            alarm: None,
         }
+    }
+
+    /// Whether its alert is on, it is at the warning level, and it has stepped.
+    pub(crate) fn says(&self) -> (bool, bool, bool) {
+        (self.alarm.is_some(), self.is_warning, self.has_stepped)
     }
 
     /// ωM; zero while the alert is on.
@@ -64,11 +86,11 @@ impl Stream {
     /// before: this one has reset it.
     pub(crate) fn step(
         &mut self,
-        bank: &Bank,
-        tally: &Tally,
+        test: &S::Test,
+        tally: &S::Tally,
         scale: Scale,
-    ) -> Option<(Alarm, f64)> {
-        if tally.is_empty() {
+    ) -> Option<(Alarm<S::Component>, f64)> {
+        if S::is_empty(tally) {
             return None;
         }
         self.has_stepped = true;
@@ -77,7 +99,7 @@ impl Stream {
         let clear = scale.clear_evidence;
         match self
             .latch
-            .step(bank, &mut self.state, tally, refresh, clear)?
+            .step(test, &mut self.state, tally, refresh, clear)?
         {
             LatchEvent::Refreshed => {
                 if let (Some(alarm), Some(is)) = (&mut self.alarm, self.latch.component()) {
@@ -90,8 +112,8 @@ impl Stream {
     }
 
     /// Begins the alert.
-    pub(crate) fn fire(&mut self, bank: &Bank, alarm: Alarm) {
-        self.latch.latch(bank, &mut self.state);
+    pub(crate) fn fire(&mut self, test: &S::Test, alarm: Alarm<S::Component>) {
+        self.latch.latch(test, &mut self.state);
         self.is_warning = false;
         self.alarm = Some(alarm);
     }

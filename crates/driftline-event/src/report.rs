@@ -230,7 +230,8 @@ pub struct Comparison {
     pub exceeded: bool,
 }
 
-/// How far one indicator moved: a share of values, in the reference and since the onset.
+/// How far one indicator moved: a share of values, in the reference and since the onset. Of the labels' stream `loss` it is a mean
+/// loss, 0 to 1, instead of a share, and h is in standard deviations of the loss.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Effect {
     /// Which values, in words: `temp ≤ 41.0`, `carrier = UA`, `missing`.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Bank, BankState, ComponentId, Tally};
+use crate::bounded_loss::{BoundedLoss, BoundedLossState, LossComponent, LossTally};
 
 /// The month of the budget.
 const MONTH: Duration = Duration::from_secs(30 * 86_400);
@@ -73,30 +74,124 @@ pub enum LatchEvent {
     Cleared,
 }
 
+/// What one stream has gathered: evidence that [`decide`] and [`Latch`] can work with, whatever it is about.
+pub trait StreamEvidence {
+    /// What the stream is tested against.
+    type Test;
+    /// What a step counts.
+    type Tally;
+    /// A member of the mixture: what an alert is about.
+    type Component: Copy;
+
+    /// No evidence yet.
+    fn new(test: &Self::Test) -> Self;
+    /// Whether a step says nothing at all.
+    fn is_empty(tally: &Self::Tally) -> bool;
+    /// Takes in one step.
+    fn step(&mut self, test: &Self::Test, tally: &Self::Tally);
+    /// M.
+    fn evidence(&self) -> f64;
+    /// The component with the most evidence.
+    fn best(&self, test: &Self::Test) -> Self::Component;
+    /// Back to no evidence.
+    fn reset(&mut self);
+    /// The logarithm of a step's evidence that what a component is about is no longer so.
+    fn return_log_ratio(test: &Self::Test, of: Self::Component, tally: &Self::Tally) -> f64;
+}
+
+impl StreamEvidence for BankState {
+    type Test = Bank;
+    type Tally = Tally;
+    type Component = ComponentId;
+
+    fn new(test: &Bank) -> Self {
+        Self::new(test)
+    }
+
+    fn is_empty(tally: &Tally) -> bool {
+        tally.is_empty()
+    }
+
+    fn step(&mut self, test: &Bank, tally: &Tally) {
+        Self::step(self, test, tally);
+    }
+
+    fn evidence(&self) -> f64 {
+        Self::evidence(self)
+    }
+
+    fn best(&self, test: &Bank) -> ComponentId {
+        Self::best(self, test)
+    }
+
+    fn reset(&mut self) {
+        Self::reset(self);
+    }
+
+    fn return_log_ratio(test: &Bank, of: ComponentId, tally: &Tally) -> f64 {
+        let (hits, trials) = tally.of(of.indicator);
+        test.return_log_ratio(of, hits, trials)
+    }
+}
+
+impl StreamEvidence for BoundedLossState {
+    type Test = BoundedLoss;
+    type Tally = LossTally;
+    type Component = LossComponent;
+
+    fn new(test: &BoundedLoss) -> Self {
+        Self::new(test)
+    }
+
+    fn is_empty(tally: &LossTally) -> bool {
+        tally.n() <= 0.0
+    }
+
+    fn step(&mut self, test: &BoundedLoss, tally: &LossTally) {
+        Self::step(self, test, tally);
+    }
+
+    fn evidence(&self) -> f64 {
+        Self::evidence(self)
+    }
+
+    fn best(&self, _: &BoundedLoss) -> LossComponent {
+        Self::best(self)
+    }
+
+    fn reset(&mut self) {
+        Self::reset(self);
+    }
+
+    fn return_log_ratio(test: &BoundedLoss, of: LossComponent, tally: &LossTally) -> f64 {
+        test.return_log_ratio(of.direction, tally)
+    }
+}
+
 /// Whether a stream is watched, or has an alert that goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Latch {
+pub enum Latch<C = ComponentId> {
     /// The stream's evidence takes part in the sum.
     #[default]
     Watching,
     /// The alert is on; the stream's evidence does not take part.
     Latched {
         /// What the alert is about.
-        component: ComponentId,
+        component: C,
         /// R: how strongly the stream speaks for a return.
         return_evidence: f64,
     },
 }
 
-impl Latch {
+impl<C: Copy> Latch<C> {
     /// Whether the stream's evidence takes part in the sum.
     pub fn is_watching(&self) -> bool {
-        *self == Self::Watching
+        matches!(self, Self::Watching)
     }
 
     /// What the alert is about, while there is one.
-    pub fn component(&self) -> Option<ComponentId> {
+    pub fn component(&self) -> Option<C> {
         match self {
             Self::Watching => None,
             Self::Latched { component, .. } => Some(*component),
@@ -104,9 +199,12 @@ impl Latch {
     }
 
     /// Begins the alert of a stream that [`decide`] has named: its evidence is spent.
-    pub fn latch(&mut self, bank: &Bank, state: &mut BankState) {
+    pub fn latch<S>(&mut self, test: &S::Test, state: &mut S)
+    where
+        S: StreamEvidence<Component = C>,
+    {
         *self = Self::Latched {
-            component: state.best(bank),
+            component: state.best(test),
             return_evidence: 1.0,
         };
         state.reset();
@@ -116,15 +214,18 @@ impl Latch {
     ///
     /// `refresh` is the threshold of the stream's own evidence, c/ω. The latch clears when the return evidence is at least
     /// `clear_evidence`.
-    pub fn step(
+    pub fn step<S>(
         &mut self,
-        bank: &Bank,
-        state: &mut BankState,
-        tally: &Tally,
+        test: &S::Test,
+        state: &mut S,
+        tally: &S::Tally,
         refresh: f64,
         clear_evidence: f64,
-    ) -> Option<LatchEvent> {
-        state.step(bank, tally);
+    ) -> Option<LatchEvent>
+    where
+        S: StreamEvidence<Component = C>,
+    {
+        state.step(test, tally);
         let Self::Latched {
             component,
             return_evidence,
@@ -132,12 +233,11 @@ impl Latch {
         else {
             return None;
         };
-        let (hits, trials) = tally.of(component.indicator);
-        let ratio = libm::exp(bank.return_log_ratio(*component, hits, trials));
+        let ratio = libm::exp(S::return_log_ratio(test, *component, tally));
         // The largest double is as good as certainty, and stays a number in a snapshot.
         *return_evidence = (return_evidence.max(1.0) * ratio).min(f64::MAX);
         if state.evidence() >= refresh {
-            self.latch(bank, state);
+            self.latch(test, state);
             return Some(LatchEvent::Refreshed);
         }
         if *return_evidence >= clear_evidence {

@@ -32,7 +32,8 @@ impl LabelStreams {
         self.0.labels.step
     }
 
-    /// What the streams are about, in the order of [`crate::JudgedBucket::tallies`].
+    /// What the streams of the bank are about, in the order of [`crate::JudgedBucket::tallies`]. The mean loss of a
+    /// regression is not among them: it takes over what is found for errors.
     pub fn kinds(&self) -> Vec<StreamKind> {
         let streams = 0..self.0.streams.len();
         streams.map(|stream| self.0.streams.kind(stream)).collect()

@@ -11,6 +11,7 @@ use super::level::{Cleared, Moved};
 use super::model::{LabelModel, Level};
 use super::rules::bucket_span;
 use super::series::{Matured, OutcomeSeries};
+use super::streams::{StreamKind, shown};
 use crate::decision::WARNING_BUDGET;
 use crate::output::{JudgedBucket, Output};
 
@@ -200,24 +201,8 @@ fn bank_alert(model: &LabelModel, told: Told<'_>, transition: Transition, end: i
         true => (id.to_owned(), "the reference"),
         false => (format!("{id}@first_labels"), "its own first labels"),
     };
-    let judgement = match transition {
-        Transition::Fired { .. } => "has drifted:",
-        Transition::Resolved { .. } => "is back within tolerance after",
-    };
-    let effect = &moved.effect;
-    let sentence = format!(
-        "{} of predictions since {} {judgement} {} in {:.2} % of {} labels that came within {}, {:.2} % in {than} at the \
-         same age (h {:.3}, tolerated {:.3})",
-        kind.name(),
-        Timestamp::from_micros(moved.onset),
-        effect.indicator,
-        100.0 * effect.current,
-        moved.trials as u64,
-        name.trim_start_matches("bank_"),
-        100.0 * effect.reference,
-        effect.h,
-        effect.tolerance,
-    );
+    let within = (name.trim_start_matches("bank_"), than);
+    let sentence = sentence(model, kind, (&moved, &transition), within);
     let budget = model.budget.as_ref();
     let alert = LabelAlert {
         model,
@@ -250,6 +235,42 @@ fn bank_alert(model: &LabelModel, told: Told<'_>, transition: Transition, end: i
         incident,
     };
     Output::Alert(alert.event(transition, Some(of_bank)))
+}
+
+/// What moved, from what to what, among the labels that came `within` some time, and what it is compared with.
+fn sentence(
+    model: &LabelModel,
+    kind: StreamKind,
+    (moved, transition): (&Moved, &Transition),
+    (within, than): (&str, &str),
+) -> String {
+    let judgement = match transition {
+        Transition::Fired { .. } => "has drifted:",
+        Transition::Resolved { .. } => "is back within tolerance after",
+    };
+    let effect = &moved.effect;
+    let labels = format!("{} labels that came within {within}", moved.trials as u64);
+    let (what, usual, unit) = match model.streams.loss() {
+        Some(loss) if kind == StreamKind::Loss => {
+            let size = |share: f64| shown(share * loss.cap());
+            let (cap, mean) = (shown(loss.cap()), size(effect.current));
+            let what = format!("mean |error|, counted up to {cap}, of {mean} in {labels}");
+            (what, size(effect.reference), "d")
+        }
+        _ => {
+            let share = |share: f64| format!("{:.2} %", 100.0 * share);
+            let (indicator, current) = (&effect.indicator, share(effect.current));
+            let what = format!("{indicator} in {current} of {labels}");
+            (what, share(effect.reference), "h")
+        }
+    };
+    format!(
+        "{} of predictions since {} {judgement} {what}, {usual} in {than} at the same age ({unit} {:.3}, tolerated {:.3})",
+        kind.name(),
+        Timestamp::from_micros(moved.onset),
+        effect.h,
+        effect.tolerance,
+    )
 }
 
 /// Steps the alert of late labels with a bucket whose labels should be there.

@@ -9,6 +9,7 @@ use driftline_sketch::OutcomeSummary;
 
 use crate::stream::{Alarm, Chunk, EFFECT_ALPHA, Scale, Since, Stream, effect};
 
+use super::loss::{LossStream, What};
 use super::model::{LabelModel, LevelBanks};
 use super::packed::Packed;
 
@@ -22,7 +23,7 @@ const LEARNED_LABELS: u64 = 2_000;
 #[derive(Clone, Debug)]
 pub(crate) struct Cleared {
     pub(crate) stream: usize,
-    pub(crate) alarm: Alarm,
+    pub(crate) alarm: Alarm<What>,
     /// ln of the weighted evidence at the step before: this one has reset it.
     pub(crate) evidence: f64,
 }
@@ -49,6 +50,8 @@ pub(crate) struct LevelState {
     /// Of a series without a reference: its labels so far.
     learning: Option<OutcomeSummary>,
     streams: Vec<Stream>,
+    /// The mean loss of a regression: the stream after all of these.
+    loss: Option<LossStream>,
     /// The start of each judged bucket, and what was in it.
     history: VecDeque<(i64, Packed)>,
 }
@@ -63,10 +66,15 @@ impl LevelState {
             banks: None,
             learning: None,
             streams: Vec::new(),
+            loss: None,
             history: VecDeque::new(),
         };
         match banks.filter(|_| segment.is_none()) {
-            Some(banks) => built.begin(banks),
+            Some(banks) => {
+                built.begin(banks);
+                let loss = model.levels.get(level).and_then(|l| l.loss.clone());
+                built.loss = loss.map(LossStream::new);
+            }
             None => built.learning = Some(OutcomeSummary::empty(&model.profile)),
         }
         built
@@ -79,17 +87,18 @@ impl LevelState {
 
     /// Whether nothing would be lost with it but what it has learned.
     pub(crate) fn is_idle(&self) -> bool {
+        let mut losses = self.loss.iter();
         self.streams.iter().all(|s| s.latch.is_watching())
+            && losses.all(|l| l.stream.latch.is_watching())
     }
 
     /// Whether any stream is at the warning level or its alert is on, and whether any has stepped.
     pub(crate) fn says(&self) -> (bool, bool, bool) {
-        let any = |of: fn(&Stream) -> bool| self.streams.iter().any(of);
-        (
-            any(|s| s.alarm.is_some()),
-            any(|s| s.is_warning),
-            any(|s| s.has_stepped),
-        )
+        let banks = self.streams.iter().map(Stream::says);
+        let all = banks.chain(self.loss.iter().map(|loss| loss.stream.says()));
+        all.fold((false, false, false), |a, b| {
+            (a.0 | b.0, a.1 | b.1, a.2 | b.2)
+        })
     }
 
     /// Takes in the labels of the bucket that starts at `bucket`; returns the alerts that it ends. None if they are not
@@ -113,22 +122,31 @@ impl LevelState {
         }
         self.history.push_back((bucket, Packed::of(outcomes)));
         let tallies = model.streams.read(&model.profile, outcomes);
+        let is_segment = self.segment.is_some();
+        let scale = |stream: usize| Scale {
+            weight: model.weight(is_segment, stream),
+            threshold: budget.threshold,
+            clear_evidence: budget.clear_evidence,
+        };
         let mut cleared = Vec::new();
-        for (stream, (bank, tally)) in banks.iter().zip(&tallies).enumerate() {
-            let Some(this) = self.streams.get_mut(stream) else {
-                continue;
-            };
-            let scale = Scale {
-                weight: model.weight(self.segment.is_some(), stream),
-                threshold: budget.threshold,
-                clear_evidence: budget.clear_evidence,
-            };
-            let ended = this.step(bank, tally, scale);
+        let mut end = |stream: usize, ended: Option<(Alarm<What>, f64)>| {
             cleared.extend(ended.map(|(alarm, evidence)| Cleared {
                 stream,
                 alarm,
                 evidence,
             }));
+        };
+        for (stream, (bank, tally)) in banks.iter().zip(&tallies).enumerate() {
+            let Some(this) = self.streams.get_mut(stream) else {
+                continue;
+            };
+            let ended = this.step(bank, tally, scale(stream));
+            end(stream, ended.map(|(a, e)| (a.map(What::Indicator), e)));
+        }
+        let stream = self.streams.len();
+        if let (Some(this), Some(loss)) = (&mut self.loss, model.streams.loss()) {
+            let tally = loss.read(&model.profile, outcomes);
+            end(stream, this.step(&tally, scale(stream)));
         }
         Some(cleared)
     }
@@ -145,6 +163,8 @@ impl LevelState {
         }
         let segment = self.segment.as_deref();
         if let Some(banks) = model.banks_of(self.level, segment, learning) {
+            let loss = model.loss_of(self.level, segment, learning);
+            self.loss = loss.map(LossStream::new);
             self.learning = None;
             self.begin(banks);
         }
@@ -152,12 +172,18 @@ impl LevelState {
 
     /// ωM of every stream; zero while its alert is on.
     pub(crate) fn weighted(&self, model: &LabelModel, into: &mut Vec<f64>) {
+        let weight = |stream: usize| model.weight(self.segment.is_some(), stream);
         for (stream, this) in self.streams.iter().enumerate() {
-            into.push(this.weighted(model.weight(self.segment.is_some(), stream)));
+            into.push(this.weighted(weight(stream)));
         }
+        let loss = self.loss.iter();
+        into.extend(loss.map(|loss| loss.stream.weighted(weight(self.streams.len()))));
     }
 
     pub(crate) fn warn(&mut self, stream: usize, is_warning: bool) {
+        if let Some(loss) = self.loss.as_mut().filter(|_| stream == self.streams.len()) {
+            loss.stream.is_warning = is_warning;
+        }
         if let Some(this) = self.streams.get_mut(stream) {
             this.is_warning = is_warning;
         }
@@ -170,10 +196,19 @@ impl LevelState {
         stream: usize,
         (end, incident): (i64, &str),
     ) -> Option<(Moved, f64)> {
+        let weight = model.weight(self.segment.is_some(), stream);
+        if stream == self.streams.len() {
+            let loss = self.loss.as_mut()?;
+            let evidence = loss.stream.log_weighted(weight);
+            let component = loss.stream.state.best();
+            let found = loss.moved(model, &self.history, component, (None, end))?;
+            loss.fire(component, (end, found.onset, incident));
+            return Some((found, evidence));
+        }
         let banks = self.banks.clone()?;
         let bank = banks.get(stream)?;
         let this = self.streams.get(stream)?;
-        let evidence = this.log_weighted(model.weight(self.segment.is_some(), stream));
+        let evidence = this.log_weighted(weight);
         let component = this.state.best(bank);
         let found = self.moved(model, (stream, component), (None, end))?;
         let alarm = Alarm {
@@ -191,10 +226,17 @@ impl LevelState {
         &self,
         model: &LabelModel,
         stream: usize,
-        alarm: &Alarm,
+        alarm: &Alarm<What>,
         end: i64,
     ) -> Option<Moved> {
-        self.moved(model, (stream, alarm.component), (Some(alarm.onset), end))
+        let times = (Some(alarm.onset), end);
+        match alarm.component {
+            What::Indicator(component) => self.moved(model, (stream, component), times),
+            What::Loss(component) => {
+                let loss = self.loss.as_ref()?;
+                loss.moved(model, &self.history, component, times)
+            }
+        }
     }
 
     /// Where the evidence of a component comes from: the bucket from which on its likelihood ratio is largest, unless

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driftline_detect::bank::{self, Bank};
+use driftline_detect::bounded_loss::BoundedLoss;
 use driftline_event::MetricValue;
 use driftline_sketch::{
     DELAY_EDGES, DelayBucket, OutcomeProfile, OutcomeReference, OutcomeSummary,
@@ -11,7 +12,7 @@ use driftline_sketch::{
 use driftline_stat::performance::performance;
 
 use super::spec::LabelSpec;
-use super::streams::Streams;
+use super::streams::{StreamKind, Streams};
 use crate::baseline::short;
 use crate::calibration::LevelCalibration;
 use crate::counting::span_micros;
@@ -36,6 +37,8 @@ pub(crate) struct Level {
     pub(crate) coverage_min: Option<f64>,
     /// None if the reference has no such labels: then a series' own first ones are its reference.
     pub(crate) banks: Option<LevelBanks>,
+    /// The same for the mean loss of a regression.
+    pub(crate) loss: Option<Arc<BoundedLoss>>,
 }
 
 impl Level {
@@ -108,8 +111,10 @@ impl LabelModel {
                 continue;
             };
             let banks = self.banks_of(level, None, &outcomes);
+            let loss = self.loss_of(level, None, &outcomes);
             if let Some(level) = self.levels.get_mut(level) {
                 level.banks = banks;
+                level.loss = loss;
             }
         }
     }
@@ -140,6 +145,21 @@ impl LabelModel {
             .streams
             .banks(&self.profile, against, (calibration, horizon));
         Some(banks.into())
+    }
+
+    /// The test of the mean loss of a level of a segment, or of all events, against these labels; none without a budget or
+    /// for another task.
+    pub(crate) fn loss_of(
+        &self,
+        level: usize,
+        segment: Option<&str>,
+        against: &OutcomeSummary,
+    ) -> Option<Arc<BoundedLoss>> {
+        let horizon = self.budget.as_ref()?.threshold;
+        let calibration = StreamKind::Loss.of(self.calibration(level, segment));
+        let loss = self.streams.loss()?;
+        let test = loss.test(&self.profile, against, (calibration, horizon));
+        Some(Arc::new(test))
     }
 
     /// What history says about a level of a segment, or of all events.
@@ -249,6 +269,7 @@ fn levels(labels: &LabelSpec, reference: &OutcomeReference) -> Vec<Level> {
             name: format!("bank_{}", short(*after)),
             coverage_min: if is_last { Some(last_min) } else { part() },
             banks: None,
+            loss: None,
         }
     };
     judged.iter().map(level).collect()

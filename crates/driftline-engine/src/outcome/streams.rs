@@ -4,6 +4,7 @@ use driftline_detect::bank::{Bank, BankOptions, Indicator, Indicators, Tally};
 use driftline_event::{AlertKind, Task};
 use driftline_sketch::{Bins, OutcomeProfile, OutcomeSummary};
 
+use super::loss::BinLoss;
 use super::spec::LabelSpec;
 use crate::calibration::{LevelCalibration, StreamCalibration};
 
@@ -32,6 +33,8 @@ const REFERENCE_SIGMAS: f64 = 4.0;
 pub enum StreamKind {
     /// How often and where predictions are wrong, or how far.
     Error,
+    /// How far predictions are off on average, of a regression.
+    Loss,
     /// What is true given the score; in a regression, which way errors go.
     Calibration,
     /// What is true.
@@ -43,6 +46,7 @@ impl StreamKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
+            Self::Loss => "loss",
             Self::Calibration => "calibration",
             Self::Label => "label",
         }
@@ -50,25 +54,25 @@ impl StreamKind {
 
     pub(crate) const fn alert_kind(self) -> AlertKind {
         match self {
-            Self::Error | Self::Calibration => AlertKind::ConceptDrift,
+            Self::Error | Self::Loss | Self::Calibration => AlertKind::ConceptDrift,
             Self::Label => AlertKind::LabelDrift,
         }
     }
 
     /// What history says about such a stream.
-    fn of(self, calibration: Option<LevelCalibration>) -> Option<StreamCalibration> {
+    pub(crate) fn of(self, calibration: Option<LevelCalibration>) -> Option<StreamCalibration> {
         match self {
-            Self::Error => calibration?.error,
+            Self::Error | Self::Loss => calibration?.error,
             Self::Calibration => calibration?.calibration,
             Self::Label => calibration?.label,
         }
     }
 
-    /// The part of a level's budget, up to a common factor: half of it for errors.
-    const fn weight(self) -> f64 {
+    /// The part of a level's budget, up to a common factor: half of it for errors, which the mean loss shares if there is one.
+    const fn weight(self, has_loss: bool) -> f64 {
         match self {
-            Self::Error => 0.5,
-            Self::Calibration | Self::Label => 0.25,
+            Self::Error if !has_loss => 0.5,
+            Self::Error | Self::Loss | Self::Calibration | Self::Label => 0.25,
         }
     }
 }
@@ -89,6 +93,8 @@ pub(crate) struct Streams {
     decided: Vec<usize>,
     /// How many items of a ranking count.
     ranks: usize,
+    /// Of a regression: one more stream, which the bank does not judge.
+    loss: Option<BinLoss>,
 }
 
 impl Streams {
@@ -100,6 +106,7 @@ impl Streams {
             groups: Vec::new(),
             decided: Vec::new(),
             ranks: ranks.clamp(1, RANK_LOSS.len()),
+            loss: BinLoss::new(profile, &reference),
         };
         let rates = Indicators::rates;
         match profile.task() {
@@ -139,25 +146,36 @@ impl Streams {
         }
     }
 
+    /// How many streams the bank judges: the first ones.
     pub(crate) fn len(&self) -> usize {
         self.streams.len()
     }
 
+    /// What all streams are about: those of the bank, and the loss if there is one.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = StreamKind> {
+        let banks = self.streams.iter().map(|s| s.kind);
+        banks.chain(self.loss.iter().map(|_| StreamKind::Loss))
+    }
+
     pub(crate) fn kind(&self, stream: usize) -> StreamKind {
-        self.streams
-            .get(stream)
-            .map_or(StreamKind::Error, |s| s.kind)
+        self.kinds().nth(stream).unwrap_or(StreamKind::Error)
+    }
+
+    /// The loss whose mean is judged.
+    pub(crate) fn loss(&self) -> Option<&BinLoss> {
+        self.loss.as_ref()
     }
 
     /// The part of a level's budget that a stream has. All of them add up to one.
     pub(crate) fn weight(&self, stream: usize) -> f64 {
-        let all: f64 = self.streams.iter().map(|s| s.kind.weight()).sum();
-        self.streams
-            .get(stream)
-            .map_or(0.0, |s| s.kind.weight() / all)
+        let weight = |kind: StreamKind| kind.weight(self.loss.is_some());
+        let all: f64 = self.kinds().map(weight).sum();
+        self.kinds()
+            .nth(stream)
+            .map_or(0.0, |kind| weight(kind) / all)
     }
 
-    /// The banks of all streams against a reference.
+    /// The banks of all streams that have one against a reference.
     pub(crate) fn banks(
         &self,
         profile: &OutcomeProfile,
@@ -178,7 +196,7 @@ impl Streams {
         self.streams.get(stream).map(|s| &s.indicators)
     }
 
-    /// Counts the indicators of every stream.
+    /// Counts the indicators of every stream of the bank.
     pub(crate) fn read(&self, profile: &OutcomeProfile, summary: &OutcomeSummary) -> Vec<Tally> {
         let streams = self.streams.iter();
         let of = |stream: &Stream| match profile.task() {
@@ -198,7 +216,7 @@ impl Streams {
         let [[right, false_positive], [false_negative, hit]] = view.confusion_counts();
         let all = right + false_positive + false_negative + hit;
         match kind {
-            StreamKind::Error => tally([
+            StreamKind::Error | StreamKind::Loss => tally([
                 (false_positive + false_negative, all),
                 (false_positive, false_positive + hit),
                 (false_negative, false_negative + right),
@@ -335,7 +353,7 @@ pub(crate) fn options(calibration: Option<StreamCalibration>, horizon: f64) -> B
 
 const fn noun(kind: StreamKind) -> &'static str {
     match kind {
-        StreamKind::Error => "|error|",
+        StreamKind::Error | StreamKind::Loss => "|error|",
         StreamKind::Calibration => "error",
         StreamKind::Label => "label",
     }
@@ -343,7 +361,7 @@ const fn noun(kind: StreamKind) -> &'static str {
 
 fn bins_of(profile: &OutcomeProfile, kind: StreamKind) -> &Bins {
     match kind {
-        StreamKind::Error => profile.absolute_error_bins(),
+        StreamKind::Error | StreamKind::Loss => profile.absolute_error_bins(),
         StreamKind::Calibration => profile.error_bins(),
         StreamKind::Label => profile.label_bins(),
     }
@@ -356,7 +374,7 @@ fn edge(bins: &Bins, bin: usize) -> String {
 }
 
 /// Up to four decimals; a number that has none of them in the form for small ones.
-fn shown(number: f64) -> String {
+pub(super) fn shown(number: f64) -> String {
     let text = format!("{number:.4}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     match text {
@@ -458,7 +476,7 @@ fn binned(profile: &OutcomeProfile, summary: &OutcomeSummary, kind: StreamKind) 
     };
     let bins = 0..bins_of(profile, kind).count();
     bins.map(|bin| match kind {
-        StreamKind::Error => view.absolute_error_count(bin),
+        StreamKind::Error | StreamKind::Loss => view.absolute_error_count(bin),
         StreamKind::Calibration => view.error_count(bin),
         StreamKind::Label => view.label_count(bin),
     })

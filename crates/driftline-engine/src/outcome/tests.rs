@@ -4,6 +4,7 @@ mod budget;
 mod calibrated;
 mod change;
 mod cuts;
+mod losses;
 mod specs;
 mod stream;
 mod times;

@@ -220,7 +220,9 @@ fn spoken(kind: StreamKind, usual: &Tally) -> (usize, f64) {
     let of_all = usual.trials.iter().all(|n| Some(n) == usual.trials.first());
     let first = match kind {
         StreamKind::Calibration => false,
-        StreamKind::Error | StreamKind::Label => !of_all || usual.trials.len() == 1,
+        StreamKind::Error | StreamKind::Loss | StreamKind::Label => {
+            !of_all || usual.trials.len() == 1
+        }
     };
     let nearest = (0..usual.trials.len()).min_by(|a, b| {
         let distance = |i: usize| (share(i) - 0.5).abs();

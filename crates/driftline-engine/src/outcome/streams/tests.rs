@@ -32,7 +32,8 @@ fn summary(profile: &OutcomeProfile, rows: &[(Scored, Truth)]) -> OutcomeSummary
 /// What each indicator counts in the reference, by its words; and that the weights add up to one.
 fn said(profile: &OutcomeProfile, of: &OutcomeSummary) -> Vec<(&'static str, String, f64, f64)> {
     let streams = Streams::new(profile, 10);
-    let weights: f64 = (0..streams.len()).map(|s| streams.weight(s)).sum();
+    let all = 0..streams.kinds().count();
+    let weights: f64 = all.map(|s| streams.weight(s)).sum();
     assert!((weights - 1.0).abs() < 1e-12);
     let tallies = streams.read(profile, of);
     assert_eq!(tallies.len(), streams.len());
@@ -148,6 +149,55 @@ fn numbers() {
             .fold(0.0, f64::max)
     };
     assert!(moved("calibration") > 0.2 && moved("error") > 0.1 && moved("label") == 0.0);
+    // One stream more than the bank's: the mean of |error| up to a cap. What errors had is shared.
+    let streams = Streams::new(&profile, 10);
+    assert_eq!((streams.len(), streams.kinds().count()), (3, 4));
+    assert_eq!(streams.kind(3), StreamKind::Loss);
+    assert!((0..4).all(|s| streams.weight(s) == 0.25));
+    let loss = streams.loss().unwrap();
+    let mean = |rows: &[(Scored, Truth)]| {
+        let tally = loss.read(&profile, &summary(&profile, rows));
+        assert_eq!(tally.n(), 5_000.0);
+        loss.cap() * tally.mean().unwrap()
+    };
+    // |error| is any of 0 to 20, each with a bin of its own, so that the means are exact but for how often each occurs.
+    let (usual, high) = (mean(&rows), mean(&high));
+    assert_eq!(loss.cap(), 20.0);
+    assert!((usual - 420.0 / 41.0).abs() < 0.02, "{usual}");
+    assert!((high - 465.0 / 41.0).abs() < 0.02, "{high}");
+}
+
+#[test]
+fn a_loss_needs_a_size_of_errors() {
+    let row = |error: f64| {
+        (
+            Scored::Regression { value: 1.0 + error },
+            Truth::Number(1.0),
+        )
+    };
+    let options = || OutcomeOptions {
+        score_columns: vec!["value".to_owned()],
+        ..OutcomeOptions::new(Task::Regression)
+    };
+    // Always right: nothing to measure errors by, and the bank's streams have all of the budget.
+    let rows = vec![row(0.0); 500];
+    let right = profile(options(), &rows);
+    assert!(Streams::new(&right, 10).loss().is_none());
+    said(&right, &summary(&right, &rows));
+    // Errors of 0 to 99, and a thousand times that in one of 200: far beyond the cap.
+    let mut rows: Vec<_> = (0..2_000).map(|i| row(f64::from(i % 100))).collect();
+    rows.extend((0..10).map(|_| row(100_000.0)));
+    let wild = profile(options(), &rows);
+    let streams = Streams::new(&wild, 10);
+    let loss = streams.loss().unwrap();
+    assert!((97.0..=99.0).contains(&loss.cap()), "{loss:?}");
+    let tally = loss.read(&wild, &summary(&wild, &rows[2_000..]));
+    assert_eq!(
+        (tally.n(), tally.sum(), tally.squares()),
+        (10.0, 10.0, 10.0)
+    );
+    let zero = loss.read(&wild, &summary(&wild, &[row(0.0)]));
+    assert!(zero.sum() < 0.02, "{zero:?}");
 }
 
 #[test]

@@ -160,6 +160,8 @@ fn levels(streams: &[LabelStream]) -> Vec<LevelReport> {
         let report = StreamReport::new(&stream.found, floor(stream));
         match stream.kind {
             StreamKind::Error => level.error = Some(report),
+            // Judged by what was found for errors.
+            StreamKind::Loss => {}
             StreamKind::Calibration => level.calibration = Some(report),
             StreamKind::Label => level.label = Some(report),
         }
