@@ -15,6 +15,7 @@ mod row;
 mod season;
 mod source;
 mod time;
+mod words;
 
 pub use alert::{AlertEvent, AlertKind, AlertStatus, Evidence, Severity};
 pub use decimal::decimal;
@@ -29,3 +30,4 @@ pub use row::{Row, TextRange, Value};
 pub use season::Season;
 pub use source::{OffsetRange, SourcePartition};
 pub use time::{ParseTimestampError, Timestamp};
+pub use words::seconds_in_words;

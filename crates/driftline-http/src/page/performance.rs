@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use driftline_event::{Metric, MetricValue, PerformanceReport, Task, WindowSpan};
+use driftline_event::{Metric, MetricValue, PerformanceReport, Task, WindowSpan, seconds_in_words};
 
 use super::{badge, grouped, time};
 use crate::html::Text;
@@ -70,8 +70,8 @@ fn row(page: &mut String, report: &PerformanceReport, metric: Metric) {
             let _ = write!(
                 page,
                 "<td class=\"num\" data-v=\"{half}\">{}<small>p95 {}</small></td>",
-                in_words(half),
-                in_words(most)
+                seconds_in_words(half),
+                seconds_in_words(most)
             );
         }
         _ => page.push_str(NONE),
@@ -182,16 +182,6 @@ fn short(x: f64) -> String {
     }
 }
 
-/// A delay as people say it.
-fn in_words(seconds: f64) -> String {
-    match seconds {
-        s if s < 90.0 => format!("{s:.0} s"),
-        s if s < 5_400.0 => format!("{:.0} min", s / 60.0),
-        s if s < 172_800.0 => format!("{:.1} h", s / 3_600.0),
-        s => format!("{:.1} d", s / 86_400.0),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use driftline_event::Timestamp;
@@ -211,8 +201,6 @@ mod tests {
         ] {
             assert_eq!(short(x), text);
         }
-        assert_eq!(in_words(36_000.0), "10.0 h");
-        assert_eq!(in_words(604_800.0), "7.0 d");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use driftline_event::{
     AlertEvent, AlertKind, AlertStatus, Effect, Maturity, Metric, MetricValue, PerformanceReport,
-    Task, Timestamp,
+    Task, Timestamp, seconds_in_words,
 };
 use serde::Serialize;
 
@@ -38,7 +38,7 @@ pub struct PerformanceSummary {
 pub struct ConceptAlert {
     /// Concept drift, label drift, performance or late labels.
     pub kind: AlertKind,
-    /// What moved: `error`, `calibration`, `label` or a metric.
+    /// What moved: `error`, `loss`, `calibration`, `label` or a metric.
     pub what: String,
     /// The rule that called it.
     pub rule: String,
@@ -183,7 +183,7 @@ impl Performance {
         for (_, row) in rows {
             let maturity = &row.maturity;
             let coverage = maturity.coverage.map(|c| format!("{:.1} %", 100.0 * c));
-            let delay = |seconds: Option<f64>| seconds.map_or_else(dash, in_words);
+            let delay = |seconds: Option<f64>| seconds.map_or_else(dash, seconds_in_words);
             cells.push(vec![
                 span(row),
                 maturity.predicted.to_string(),
@@ -246,16 +246,6 @@ fn span(row: &PerformanceSummary) -> String {
     }
 }
 
-/// A duration as people say it.
-fn in_words(seconds: f64) -> String {
-    match seconds {
-        s if s < 90.0 => format!("{s:.0} s"),
-        s if s < 5_400.0 => format!("{:.0} min", s / 60.0),
-        s if s < 172_800.0 => format!("{:.1} h", s / 3_600.0),
-        s => format!("{:.1} d", s / 86_400.0),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,15 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_and_widths_are_short() {
-        for (seconds, text) in [
-            (1.0, "1 s"),
-            (600.0, "10 min"),
-            (9_600.0, "2.7 h"),
-            (259_200.0, "3.0 d"),
-        ] {
-            assert_eq!(in_words(seconds), text);
-        }
+    fn widths_are_short() {
         assert_eq!(short(0.012_34), "0.012");
         assert_eq!(short(0.3), "0.30");
         assert_eq!(short(12.0), "12");
