@@ -140,4 +140,20 @@ fn days_that_are_unlike_each_other_are_no_drift_and_a_broken_model_is() {
         !alarms.is_empty() && alarms.iter().all(|at| at.as_str() > "2024-03-15"),
         "{alarms:?}"
     );
+    // A calibration in other steps says nothing about these, and whoever has one is told so.
+    let check = |file: &str| {
+        Command::new(env!("CARGO_BIN_EXE_driftline"))
+            .args(["check", "--offline", "--config", file])
+            .current_dir(&scratch.0)
+            .output()
+            .map(|output| String::from_utf8_lossy(&output.stderr).into_owned())
+            .expect("the binary runs")
+    };
+    let other = config(", calibration: c.yaml").replace("labels: {step: 24h", "labels: {step: 12h");
+    scratch.write("other.yaml", &other);
+    let (same, other) = (check("calibrated.yaml"), check("other.yaml"));
+    assert!(!same.contains("labels.step"), "{same}");
+    let told = "has `labels.step: 12h`, and its labels were calibrated in steps of 1d";
+    assert!(other.contains(told), "{other}");
+    assert!(!scratch.replay("other.yaml").1);
 }

@@ -8,6 +8,7 @@ use driftline_sketch::{ColumnSummary, ReferenceProfile};
 
 use super::checked::{CompareWith, Config, Model, Version};
 use super::suggest;
+use super::units::spell_duration;
 use crate::calibration;
 use crate::exit::Failure;
 
@@ -79,6 +80,9 @@ pub fn load(config: &Config) -> Result<References, Failure> {
                         }
                     };
                     references.warnings.extend(uncalibrated(model, version));
+                    let other = calibration.as_deref();
+                    let other = other.and_then(|found| other_step(model, version, found));
+                    references.warnings.extend(other);
                     references.versions.push(LoadedVersion {
                         model: m,
                         version: v,
@@ -132,6 +136,21 @@ fn uncalibrated(model: &Model, version: &Version) -> Option<String> {
             "model `{}` version `{}` has no calibration, so its segments have no reference of their own: they are \
              described, and no alarm is raised for them",
             model.id, version.version
+        )
+    })
+}
+
+/// That a version's labels are judged as if there were no calibration, although there is one of them.
+fn other_step(model: &Model, version: &Version, calibration: &Calibration) -> Option<String> {
+    let (labels, found) = (model.labels.as_ref()?, calibration.labels.as_ref()?);
+    (found.step != labels.spec.step).then(|| {
+        format!(
+            "model `{}` version `{}` has `labels.step: {}`, and its labels were calibrated in steps of {}: they are judged \
+             as if nobody had calibrated them; calibrate again with `driftline calibrate --labels`, or take that step",
+            model.id,
+            version.version,
+            spell_duration(labels.spec.step),
+            spell_duration(found.step)
         )
     })
 }
