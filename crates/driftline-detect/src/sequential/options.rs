@@ -9,7 +9,11 @@ use thiserror::Error;
 
 /// Whose behaviour, and whose names of the parameters.
 ///
-/// No value brings a known bug of a reference implementation with it; the page of each detector lists those.
+/// A value decides as that implementation does, on the same values, also where it is not what the paper says, flaws
+/// included: the one-sided Page–Hinkley test of `moa` and `frouros` has no minimum, their GMA has a fixed limit, and their
+/// STEPD calls a drift where there are no errors at all. Only what cannot be compared is set right in every form (what is
+/// an error, numbers that are none, random draws). The page of each detector lists all of it. `paper` has none of these flaws;
+/// where a detector has no such form, its page names the one to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Compat {
